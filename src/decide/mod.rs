@@ -1,0 +1,1 @@
+//! Hypotheses -> bids -> one verdict.

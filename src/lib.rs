@@ -1,0 +1,23 @@
+//! Tiebreak: several assistants bid for one sentence, one of them acts.
+//!
+//! # The path of one utterance
+//! microphone or recording -> 16 kHz mono -> wake word and voice activity -> endpoint (an utterance is born)
+//! -> transcript -> hypotheses (intent and slots) -> bids from every handler -> one verdict -> one command
+//! -> MQTT. Every arrow leaves one stamp in the timeline; the timeline, the bids and the verdict together
+//! are the [`receipt::Receipt`].
+//!
+//! # Reading order
+//! Imports go down only: `facts` <- `config`, `receipt` <- `hear`, `understand`, `decide` <- `act` <- `engine`
+//! <- `main`. The three middle folders never import each other (tests/imports.rs checks it).
+
+pub mod facts;
+
+pub mod receipt;
+
+pub mod hear;
+
+pub mod understand;
+
+pub mod decide;
+
+pub mod act;

@@ -1,0 +1,1 @@
+//! Utterance -> transcript -> hypotheses.

@@ -1,0 +1,175 @@
+"""Whisper's log-mel features, and augmentation in the mel-power domain.
+
+Rooms, noise, levels, microphones, rates and vocal-tract lengths are simulated on mel power rather than on
+samples: a batch costs milliseconds, so every epoch hears every sentence in another room.  Power adds where
+sounds add (in expectation), a late-reverberation tail is an exponential decay of each band's envelope, a
+microphone is a gain per band, and a vocal tract is a warp of the mel axis.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+RATE, N_FFT, HOP, N_MELS = 16000, 400, 160, 80
+
+
+def mel_filters():
+    """Slaney-scale, area-normalised triangles, [80, 201]; the same as Whisper's mel_filters.npz."""
+    def hz_to_mel(f):
+        f = np.asarray(f, dtype=np.float64)
+        return np.where(f < 1000, f * 3 / 200, 15 + np.log(np.maximum(f, 1e-9) / 1000) * 27 / np.log(6.4))
+
+    def mel_to_hz(m):
+        return np.where(m < 15, m * 200 / 3, 1000 * np.exp((m - 15) * np.log(6.4) / 27))
+
+    edges = mel_to_hz(np.linspace(hz_to_mel(0), hz_to_mel(RATE / 2), N_MELS + 2))
+    freqs = np.fft.rfftfreq(N_FFT, 1 / RATE)
+    up = (freqs[None] - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    down = (edges[2:, None] - freqs[None]) / (edges[2:] - edges[1:-1])[:, None]
+    w = np.maximum(0, np.minimum(up, down))
+    return (w * (2 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
+
+
+_FILTERS = torch.from_numpy(mel_filters())
+_WINDOW = torch.hann_window(N_FFT)
+
+
+def mel_power(x):
+    """Samples -> mel power [frames, 80] before the logarithm; frames = len // 160."""
+    x = torch.as_tensor(x, dtype=torch.float32)
+    if len(x) < N_FFT:
+        x = torch.nn.functional.pad(x, (0, N_FFT - len(x)))
+    s = torch.stft(x, N_FFT, HOP, window=_WINDOW, return_complex=True).abs() ** 2
+    return (_FILTERS @ s[:, :-1]).T
+
+
+def log_mel(x):
+    """Samples -> log10 mel power, float16, floored at -10 as Whisper does."""
+    return torch.log10(mel_power(x).clamp(min=1e-10)).to(torch.float16).numpy()
+
+
+def normalise(log10_mel, lengths=None):
+    """Whisper's scaling: clamp to the utterance's maximum - 8 (80 dB), then (x + 4) / 4.  [B, T, 80]."""
+    top = log10_mel.amax(dim=(1, 2), keepdim=True)
+    return (torch.maximum(log10_mel, top - 8) + 4) / 4
+
+
+def trim(x, margin=0.06, floor_db=-38):
+    """Cut silence before and after: all that lies floor_db under the loudest 10 ms."""
+    n = len(x) // HOP
+    if n < 3:
+        return x
+    e = 10 * np.log10((x[: n * HOP].reshape(n, HOP) ** 2).mean(1) + 1e-12)
+    on = np.nonzero(e > e.max() + floor_db)[0]
+    m = int(margin * RATE)
+    return x[max(0, on[0] * HOP - m): (on[-1] + 1) * HOP + m]
+
+
+def _warp_matrix(factors):
+    """Vocal-tract warps: [B, 80, 80] that read mel band i from around band i * factor."""
+    i = torch.arange(N_MELS, dtype=torch.float32)
+    src = (i[None] * factors[:, None]).clamp(max=N_MELS - 1.001)
+    lo = src.floor().long()
+    w = torch.zeros(len(factors), N_MELS, N_MELS)
+    frac = src - lo
+    w.scatter_(2, lo[:, :, None], (1 - frac)[:, :, None])
+    w.scatter_add_(2, (lo + 1)[:, :, None], frac[:, :, None])
+    return w
+
+
+class Augment:
+    """Random rooms, noises, microphones, rates and levels for a batch of log10 mel arrays."""
+
+    def __init__(self, noises, seed):
+        self.noises = noises  # list of float16 [frames, 80] log10 mel
+        self.rng = np.random.default_rng(seed)
+
+    def __call__(self, arrays, frames_max):
+        """arrays: list of [t, 80] log10 mel -> (features [B, T, 80] normalised, true lengths in frames)."""
+        r = self.rng
+        out = []
+        for a in arrays:
+            a = torch.from_numpy(a.astype(np.float32))
+            rate = math.exp(r.uniform(-0.2, 0.2)) if r.random() < 0.7 else 1.0
+            t = int(min(len(a) * rate, frames_max - 12))
+            a = torch.nn.functional.interpolate(a.T[None], size=max(t, 8), mode="linear", align_corners=False)[0].T
+            out.append(a)
+        lead = [int(r.integers(0, max(2, min(40, frames_max - len(a) - 6)))) if r.random() < 0.8 else 0 for a in out]
+        tail = [int(r.integers(3, 45)) for _ in out]
+        total = min(frames_max, max(len(a) + l + t for a, l, t in zip(out, lead, tail)))
+        total += total % 2
+        x = torch.full((len(out), total, N_MELS), -10.0)
+        lengths = []
+        for i, a in enumerate(out):
+            a = a[: total - lead[i]]
+            x[i, lead[i]: lead[i] + len(a)] = a
+            lengths.append(min(total, lead[i] + len(a) + 6))
+        b = len(out)
+        warp = torch.from_numpy(np.exp(r.uniform(-0.13, 0.13, b)).astype(np.float32))
+        x = torch.bmm(x, _warp_matrix(warp).transpose(1, 2))
+        p = 10.0 ** x
+        p = self._room(p)
+        p = self._noise(p)
+        log = torch.log10(p.clamp(min=1e-10)) + self._microphone(b)
+        log = log + torch.from_numpy(r.uniform(-3.5, 1.0, (b, 1, 1)).astype(np.float32))
+        x = normalise(log.clamp(min=-10))
+        return self._mask(x), torch.tensor(lengths)
+
+    def _room(self, p):
+        """Late reverberation: y[t] = x[t] + k * tail[t], the tail decaying with the room's RT60."""
+        r, b = self.rng, len(p)
+        wet = torch.from_numpy((r.random(b) < 0.6).astype(np.float32))
+        rt60 = torch.from_numpy(r.uniform(0.15, 0.9, b).astype(np.float32))
+        decay = 10 ** (-6 * 0.01 / rt60)  # power, per 10 ms frame
+        drr = torch.from_numpy(10 ** (-r.uniform(-6, 14, b).astype(np.float32) / 10))  # tail over direct
+        n = 60
+        k = decay[:, None] ** torch.arange(n)
+        k = k / k.sum(1, keepdim=True) * (drr * wet)[:, None]
+        k[:, 0] += 1
+        bands = p.transpose(1, 2).reshape(1, b * N_MELS, -1)
+        y = torch.nn.functional.conv1d(
+            torch.nn.functional.pad(bands, (n - 1, 0)), k.flip(1).repeat_interleave(N_MELS, 0)[:, None], groups=b * N_MELS
+        )
+        return y.reshape(b, N_MELS, -1).transpose(1, 2)
+
+    def _noise(self, p):
+        r, (b, t, _) = self.rng, p.shape
+        for i in range(b):
+            if r.random() < 0.2:
+                continue
+            snr = r.uniform(3, 40)
+            a = self.noises[r.integers(len(self.noises))]
+            s = r.integers(0, max(1, len(a) - t))
+            n = 10.0 ** torch.from_numpy(a[s: s + t].astype(np.float32))
+            if len(n) < t:
+                n = n.repeat(t // len(n) + 1, 1)[:t]
+            if r.random() < 0.3:  # coloured by a random slope, 0.1 is 1 dB
+                n = n * 10 ** (r.uniform(-2, 2) * torch.linspace(-0.5, 0.5, N_MELS))
+            speech = p[i].sum(1)
+            level = speech[speech > speech.max() * 1e-3].mean()
+            p[i] += n * (level / n.sum(1).mean().clamp(min=1e-12)) * 10 ** (-snr / 10)
+        return p
+
+    def _microphone(self, b):
+        """Smooth random gain per band in log10 power (0.1 = 1 dB), sometimes a low or high cut."""
+        r = self.rng
+        knots = torch.from_numpy(r.normal(0, 0.35, (b, 1, 6)).astype(np.float32))
+        g = torch.nn.functional.interpolate(knots, size=N_MELS, mode="linear", align_corners=True)
+        for i in range(b):
+            u = r.random()
+            if u < 0.12:
+                g[i, 0, int(r.integers(55, 74)):] -= r.uniform(1, 4)
+            elif u < 0.25:
+                g[i, 0, : int(r.integers(2, 9))] -= r.uniform(1, 3)
+        return g
+
+    def _mask(self, x):
+        r, (b, t, _) = self.rng, x.shape
+        for i in range(b):
+            for _ in range(2):
+                w, s = int(r.integers(0, 12)), int(r.integers(0, t))
+                x[i, s: s + w] = x[i].mean()
+                w, s = int(r.integers(0, 10)), int(r.integers(0, N_MELS))
+                x[i, :, s: s + w] = x[i].mean()
+        return x

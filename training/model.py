@@ -1,0 +1,103 @@
+"""A Whisper-shaped encoder-decoder with a CTC head on the encoder."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import units
+
+DIM, HEADS, ENC_LAYERS, DEC_LAYERS, AUDIO_CTX, TEXT_CTX = 192, 3, 4, 2, 320, 128
+
+
+def sinusoids(length, channels):
+    """Whisper's fixed positions: sines, then cosines, of log-spaced time scales up to 10000."""
+    inc = math.log(10000) / (channels // 2 - 1)
+    t = torch.arange(length)[:, None] * torch.exp(-inc * torch.arange(channels // 2))[None]
+    return torch.cat([t.sin(), t.cos()], 1)
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.query, self.key = nn.Linear(DIM, DIM), nn.Linear(DIM, DIM, bias=False)
+        self.value, self.out = nn.Linear(DIM, DIM), nn.Linear(DIM, DIM)
+
+    def forward(self, x, context=None, mask=None):
+        c = x if context is None else context
+        split = lambda t: t.view(t.shape[0], t.shape[1], HEADS, DIM // HEADS).transpose(1, 2)
+        y = F.scaled_dot_product_attention(split(self.query(x)), split(self.key(c)), split(self.value(c)), attn_mask=mask)
+        return self.out(y.transpose(1, 2).reshape(x.shape))
+
+
+class Block(nn.Module):
+    def __init__(self, cross=False):
+        super().__init__()
+        self.attn_ln, self.attn = nn.LayerNorm(DIM), Attention()
+        if cross:
+            self.cross_attn_ln, self.cross_attn = nn.LayerNorm(DIM), Attention()
+        self.cross = cross
+        self.mlp_ln = nn.LayerNorm(DIM)
+        self.mlp = nn.Sequential(nn.Linear(DIM, 4 * DIM), nn.GELU(), nn.Linear(4 * DIM, DIM))
+
+    def forward(self, x, context=None, mask=None, drop=0.0):
+        x = x + F.dropout(self.attn(self.attn_ln(x), mask=mask), drop, self.training)
+        if self.cross:
+            x = x + self.cross_attn(self.cross_attn_ln(x), context)
+        return x + F.dropout(self.mlp(self.mlp_ln(x)), drop, self.training)
+
+
+class Encoder(nn.Module):
+    """[B, T, 80] features -> [B, T / 2, DIM]."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv1d(80, DIM, 3, padding=1), nn.Conv1d(DIM, DIM, 3, stride=2, padding=1)
+        self.register_buffer("positional_embedding", sinusoids(AUDIO_CTX, DIM))
+        self.blocks = nn.ModuleList(Block() for _ in range(ENC_LAYERS))
+        self.ln_post = nn.LayerNorm(DIM)
+        self.ctc_mid, self.ctc = nn.Linear(DIM, len(units.UNITS)), nn.Linear(DIM, len(units.UNITS))
+
+    def forward(self, x, drop=0.0):
+        x = F.gelu(self.conv2(F.gelu(self.conv1(x.transpose(1, 2))))).transpose(1, 2)
+        x = x + self.positional_embedding[: x.shape[1]]
+        mid = None
+        for i, b in enumerate(self.blocks):
+            x = b(x, drop=drop)
+            if i == 1:
+                mid = x
+        return self.ln_post(x), mid
+
+
+class Decoder(nn.Module):
+    """Only the rows of the vocabulary that are used, and one row that stands for all the others."""
+
+    def __init__(self, used):
+        super().__init__()
+        self.rows = list(range(used)) + [units.EOT, units.SOT, *units.LANG.values(), units.TRANSCRIBE, units.NO_TIMESTAMPS]
+        self.index = {r: i for i, r in enumerate(self.rows)}
+        self.token_embedding = nn.Embedding(len(self.rows) + 1, DIM)
+        self.positional_embedding = nn.Parameter(torch.randn(TEXT_CTX, DIM) * 0.01)
+        nn.init.normal_(self.token_embedding.weight, std=0.02)
+        self.blocks = nn.ModuleList(Block(cross=True) for _ in range(DEC_LAYERS))
+        self.ln = nn.LayerNorm(DIM)
+
+    def forward(self, tokens, audio):
+        t = tokens.shape[1]
+        x = self.token_embedding(tokens) + self.positional_embedding[:t]
+        mask = torch.full((t, t), float("-inf"), device=x.device).triu(1)
+        for b in self.blocks:
+            x = b(x, audio, mask)
+        logits = self.ln(x) @ self.token_embedding.weight.T
+        # The last row is shared by all unused ids: in the softmax it counts as often as there are such ids,
+        # so that an unmasked decoder never picks one.
+        many = torch.zeros(logits.shape[-1], device=x.device)
+        many[-1] = math.log(units.N_VOCAB - len(self.rows))
+        return logits + many
+
+
+class Whisper(nn.Module):
+    def __init__(self, used):
+        super().__init__()
+        self.encoder, self.decoder = Encoder(), Decoder(used)

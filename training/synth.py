@@ -1,0 +1,128 @@
+"""Speaks the corpus and reads the recordings, once, into training/.cache: log-mel features and what was said.
+
+    python synth.py --shared ../../shared/data --en 30000 --zh 18000
+"""
+
+import argparse
+import csv
+import multiprocessing as mp
+import os
+import pickle
+import random
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from tqdm import tqdm
+
+import features
+import units
+import voices
+
+CACHE = Path(__file__).parent / ".cache"
+# Real people that only measure: five of the thirty in dspspeech, two of the six who read digits.
+HELD_OUT_SPEAKERS = {"dsp25", "dsp26", "dsp27", "dsp28", "dsp29", "fsdd-theo", "fsdd-lucas"}
+
+
+def _init():
+    torch.set_num_threads(1)
+
+
+def _speak(job):
+    text, lang, seed, held_out = job
+    rng = random.Random(seed)
+    try:
+        voice, x = (voices.random_held_out_voice if held_out else voices.random_training_voice)(text, lang, rng)
+    except Exception as e:  # a synthesiser that refuses a word loses only that word
+        return None
+    x = features.trim(x)
+    if len(x) < 0.15 * voices.RATE or len(x) > 6.0 * voices.RATE:
+        return None
+    peak = np.abs(x).max()
+    return (text, lang, voice, features.log_mel(x / max(peak, 1e-4) * 0.5))
+
+
+def _record(job):
+    path, text, lang, speaker = job
+    x, rate = soundfile.read(path, dtype="float32")
+    x = features.trim(voices.resample(x, rate / voices.RATE))
+    if len(x) > 6.2 * voices.RATE:
+        return None
+    peak = np.abs(x).max()
+    return (text, lang, speaker, features.log_mel(x / max(peak, 1e-4) * 0.5))
+
+
+def store(name, rows):
+    """One array of all frames with offsets: memory-mapped by the trainers."""
+    rows = [r for r in rows if r is not None]
+    lens = np.array([len(r[3]) for r in rows])
+    frames = np.concatenate([r[3] for r in rows]) if rows else np.zeros((0, 80), np.float16)
+    np.save(CACHE / f"{name}.npy", frames)
+    with open(CACHE / f"{name}.pkl", "wb") as f:
+        pickle.dump({"offset": np.concatenate([[0], np.cumsum(lens)]), "rows": [r[:3] for r in rows]}, f)
+    print(f"{name}: {len(rows)} utterances, {lens.sum() / 360000:.1f} h")
+
+
+def load(name):
+    with open(CACHE / f"{name}.pkl", "rb") as f:
+        meta = pickle.load(f)
+    a = np.load(CACHE / f"{name}.npy", mmap_mode="r")
+    return [(t, l, v, a[s:e]) for (t, l, v), s, e in zip(meta["rows"], meta["offset"], meta["offset"][1:])]
+
+
+def speak_all(name, sentences, workers, seed=0, held_out=False):
+    jobs = [(t, l, seed * 1_000_003 + i, held_out) for i, (t, l) in enumerate(sentences)]
+    with mp.Pool(workers, _init) as pool:
+        store(name, list(tqdm(pool.imap(_speak, jobs, chunksize=16), total=len(jobs), desc=name)))
+
+
+def record_all(shared, workers):
+    jobs = {"people": [], "people_held_out": []}
+    with open(Path(shared) / "speech/manifest.tsv") as f:
+        for r in csv.DictReader(f, delimiter="\t"):
+            held = r["speaker"] in HELD_OUT_SPEAKERS
+            jobs["people_held_out" if held else "people"].append((str(Path(shared) / "speech" / r["file"]), r["text"], r["lang"], r["speaker"]))
+    for name, js in jobs.items():
+        with mp.Pool(workers, _init) as pool:
+            store(name, list(tqdm(pool.imap(_record, js, chunksize=32), total=len(js), desc=name)))
+
+
+def noise_all(shared):
+    rows = []
+    for p in sorted((Path(shared) / "noise").glob("*.flac")):
+        x, _ = soundfile.read(p, dtype="float32")
+        for s in range(0, len(x), 30 * voices.RATE):
+            part = x[s: s + 30 * voices.RATE]
+            if len(part) > voices.RATE:
+                rows.append(("", "", p.stem, features.log_mel(part)))
+    store("noise", rows)
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__)
+    a.add_argument("--shared", default=os.environ.get("TIEBREAK_DATA", "../../shared/data"))
+    a.add_argument("--en", type=int, default=30000)
+    a.add_argument("--zh", type=int, default=18000)
+    a.add_argument("--workers", type=int, default=os.cpu_count())
+    a.add_argument("--name", default="synthetic")
+    a.add_argument("--seed", type=int, default=1)
+    args = a.parse_args()
+    from corpus import Corpus
+
+    CACHE.mkdir(exist_ok=True)
+    if not (CACHE / "noise.npy").exists():
+        noise_all(args.shared)
+    if not (CACHE / "people.npy").exists():
+        record_all(args.shared, args.workers)
+    if not (CACHE / "held_out.npy").exists():
+        c = Corpus(999)
+        speak_all("held_out", [(c.sentence(l, 0.5), l) for _ in range(150) for l in ("en", "zh")], args.workers, 999, held_out=True)
+    c = Corpus(args.seed)
+    todo = [(c.sentence("en"), "en") for _ in range(args.en)] + [(c.sentence("zh"), "zh") for _ in range(args.zh)]
+    c.rng.shuffle(todo)
+    speak_all(args.name, todo, args.workers, args.seed)
+
+
+if __name__ == "__main__":
+    main()

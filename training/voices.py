@@ -1,0 +1,105 @@
+"""Free synthetic voices, and which of them are held out.
+
+HELD_OUT voices are never trained on: the fixtures in audio-fixtures/ and every accuracy figure are spoken
+by them.  slt (flite's and festival's recordings of one woman) and kdl (festival's male diphones) are held
+out whole, and so are twelve espeak-ng variants.
+"""
+
+import os
+import random
+import subprocess
+import tempfile
+
+import numpy as np
+import soundfile
+
+RATE = 16000
+ESPEAK_ACCENTS = ["en-us", "en-gb", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-029", "en-us-nyc"]
+_VARIANTS = """Alex Alicia Andrea Andy Annie AnxiousAndy Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario
+Michael Mike Nguyen RicishayMax RicishayMax2 RicishayMax3 Storm Tweaky adam anika announcer antonio aunty belinda
+benjamin boris caleb david ed edward edward2 f1 f2 f3 f4 f5 grandma grandpa gustave iven iven2 iven3 iven4 john
+kaukovalta klatt klatt2 klatt3 klatt4 klatt5 klatt6 linda m1 m2 m3 m4 m5 m6 m7 m8 marcelo max michel miguel norbert
+pablo paul pedro quincy rob robert sandro shelby steph steph2 steph3 travis victor whisper zac""".split()
+ESPEAK_HELD_OUT = ["f4", "m7", "Annie", "Andy", "Alicia", "steph", "david", "caleb", "linda", "klatt4", "Hugo", "zac"]
+ESPEAK_TRAIN = [v for v in _VARIANTS if v not in ESPEAK_HELD_OUT]
+HELD_OUT = ["flite-slt", "festival-slt", "festival-kdl"] + ["espeak-" + v for v in ESPEAK_HELD_OUT]
+
+
+def _read(path):
+    x, rate = soundfile.read(path, dtype="float32")
+    if x.ndim > 1:
+        x = x.mean(1)
+    return resample(x, rate / RATE)
+
+
+def resample(x, factor):
+    """Read x `factor` times as fast: changes rate, pitch and formants together."""
+    if abs(factor - 1) < 1e-6 or len(x) == 0:
+        return x.astype(np.float32)
+    if factor > 1:  # crude low-pass against aliasing
+        k = np.hanning(2 * int(np.ceil(2 * factor)) + 1)
+        x = np.convolve(x, k / k.sum(), "same")
+    t = np.arange(0, len(x) - 1, factor)
+    return np.interp(t, np.arange(len(x)), x).astype(np.float32)
+
+
+def espeak(text, lang, variant, accent="en-us", speed=160, pitch=50, gap=0, path=None):
+    voice = ("cmn" if lang == "zh" else accent) + "+" + variant
+    return _run(["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "-g", str(gap), "-w", "OUT", "--", text])
+
+
+def flite(text, voice, stretch=1.0, f0=None):
+    cmd = ["flite", "-voice", voice, "--setf", f"duration_stretch={stretch:.2f}"]
+    if f0:
+        cmd += ["--setf", f"int_f0_target_mean={f0:.0f}"]
+    return _run(cmd + ["-t", text, "-o", "OUT"])
+
+
+def pico(text, lang="en-US", speed=100, pitch=100):
+    marked = f'<speed level="{speed}"><pitch level="{pitch}">{text}</pitch></speed>'
+    return _run(["pico2wave", "-l", lang, "-w", "OUT", "--", marked])
+
+
+def festival(text, voice="cmu_us_slt_arctic_hts", stretch=1.0):
+    """text2wave; about 2 utterances a second.  voice: a voice_* name without the prefix."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as f:
+        f.write(text)
+        f.flush()
+        return _run(["text2wave", "-eval", f"(voice_{voice})", "-eval", f"(Parameter.set 'Duration_Stretch {stretch})", f.name, "-o", "OUT"])
+
+
+def _run(cmd):
+    fd, path = tempfile.mkstemp(suffix=".wav")
+    os.close(fd)
+    try:
+        subprocess.run([path if c == "OUT" else c for c in cmd], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        return _read(path)
+    finally:
+        os.unlink(path)
+
+
+def random_training_voice(text, lang, rng: random.Random):
+    """One utterance in a random voice that is not held out: (name, samples at 16 kHz)."""
+    if lang == "en":
+        kind = rng.choices(["espeak", "flite", "pico"], [0.50, 0.27, 0.23])[0]
+    else:
+        kind = "espeak"
+    if kind == "espeak":
+        v = rng.choice(ESPEAK_TRAIN)
+        x = espeak(text, lang, v, rng.choice(ESPEAK_ACCENTS), rng.randint(120, 215), rng.randint(20, 85), rng.choice([0, 0, 0, 1, 3]))
+        return "espeak-" + v, resample(x, rng.uniform(0.9, 1.12))
+    if kind == "flite":
+        v = rng.choice(["rms", "awb", "kal16", "rms", "awb"])
+        x = flite(text, v, rng.uniform(0.8, 1.3), rng.choice([None, rng.uniform(80, 200)]))
+        return "flite-" + v, resample(x, rng.uniform(0.82, 1.3))
+    v = rng.choice(["en-US", "en-GB"])
+    x = pico(text, v, rng.randint(75, 140), rng.randint(70, 130))
+    return "pico-" + v, resample(x, rng.uniform(0.78, 1.12))
+
+
+def random_held_out_voice(text, lang, rng: random.Random):
+    """One utterance in a voice that nothing is trained on: (name, samples at 16 kHz)."""
+    if lang == "en" and rng.random() < 0.5:
+        return "flite-slt", flite(text, "slt", rng.uniform(0.85, 1.2))
+    v = rng.choice(ESPEAK_HELD_OUT)
+    return "espeak-" + v, espeak(text, lang, v, rng.choice(ESPEAK_ACCENTS), rng.randint(130, 200), rng.randint(30, 75))
