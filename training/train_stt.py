@@ -8,6 +8,7 @@ last fifth of the steps, so a run can be lengthened before that fifth begins.
 
 import argparse
 import json
+import os
 import random
 import time
 
@@ -78,9 +79,11 @@ class Data:
             label += p[4]
             text = None if text is None or p[0] is None else units.normalise(text + " " + units.normalise(p[0]))
             total += len(a)
+        if not frames:
+            return self._joined()
         return (text, parts[0][1], "joined", np.concatenate(frames), label)
 
-    def batch(self, seconds=75.0):
+    def batch(self, seconds=50.0):
         """About `seconds` of speech: arrays augmented, CTC labels, decoder texts."""
         rows, budget = [], seconds * 100
         i = self.rng.randrange(len(self.synthetic))
@@ -217,7 +220,6 @@ def main():
             bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()})
         if step % 250 == 0 or step == args.steps:
             torch.save({"net": net.state_dict(), "opt": opt.state_dict(), "step": step, "han": "".join(tokens.han)}, args.checkpoint + ".tmp")
-            import os
             os.replace(args.checkpoint + ".tmp", args.checkpoint)
             row = {"step": step, "minutes": round((time.time() - t0) / 60, 1), **{k: round(v, 3) for k, v in mean.items()}}
             row.update({s: evaluate(net, s) for s in evals})
