@@ -40,7 +40,9 @@ impl<'a> LogProbs<'a> {
         (0..self.steps())
             .map(|t| {
                 let row = self.row(t);
-                row.iter().enumerate().fold((BLANK, f32::NEG_INFINITY), |best, (u, &v)| if v > best.1 { (u as Unit, v) } else { best })
+                row.iter()
+                    .enumerate()
+                    .fold((BLANK, f32::NEG_INFINITY), |best, (u, &v)| if v > best.1 { (u as Unit, v) } else { best })
             })
             .collect()
     }

@@ -31,7 +31,8 @@ impl Units {
     /// More than 255 units, or the space missing.
     pub fn parse(list: &str, model: &str) -> Result<Self, Fault> {
         let names: Vec<String> = list.split('\n').map(str::to_owned).collect();
-        let wrong = |what: &str| Fault::new(model, "metadata `units`", what, "use a model written by training/export_stt.py");
+        let wrong =
+            |what: &str| Fault::new(model, "metadata `units`", what, "use a model written by training/export_stt.py");
         if names.len() > 255 {
             return Err(wrong("more than 255 units"));
         }
@@ -62,8 +63,10 @@ impl Units {
         let mut out: Vec<Vec<Unit>> = Vec::new();
         if let Some(readings) = c.to_pinyin_multi() {
             for reading in readings.into_iter().take(READINGS_MAX) {
-                let units: Option<Vec<Unit>> =
-                    split_syllable(&reading.plain().replace('ü', "v")).iter().map(|u| self.ids.get(u).copied()).collect();
+                let units: Option<Vec<Unit>> = split_syllable(&reading.plain().replace('ü', "v"))
+                    .iter()
+                    .map(|u| self.ids.get(u).copied())
+                    .collect();
                 if let Some(units) = units
                     && !units.is_empty()
                     && !out.contains(&units)
