@@ -8,5 +8,10 @@ pub mod arbiter;
 mod arbiter_tests;
 pub mod auction;
 pub mod handler;
-
+#[cfg(test)]
+mod handler_tests;
+pub mod operations;
 pub mod rules;
+pub mod siri;
+pub mod targets;
+pub mod tmall;
