@@ -14,6 +14,8 @@ pub mod facts;
 
 pub mod receipt;
 
+pub mod onnx;
+
 pub mod hear;
 
 pub mod understand;

@@ -84,6 +84,7 @@ class Augment:
     def __init__(self, noises, seed):
         self.noises = noises  # list of float16 [frames, 80] log10 mel
         self.rng = np.random.default_rng(seed)
+        self.strength = 1.0  # 0: only the level changes; raised by the trainer once the network hears something
 
     def __call__(self, arrays, frames_max):
         """arrays: list of [t, 80] log10 mel -> (features [B, T, 80] normalised, true lengths in frames)."""
@@ -91,7 +92,7 @@ class Augment:
         out = []
         for a in arrays:
             a = torch.from_numpy(a.astype(np.float32))
-            rate = math.exp(r.uniform(-0.2, 0.2)) if r.random() < 0.7 else 1.0
+            rate = math.exp(r.uniform(-0.2, 0.2)) if r.random() < 0.7 * self.strength else 1.0
             t = int(min(len(a) * rate, frames_max - 12))
             a = torch.nn.functional.interpolate(a.T[None], size=max(t, 8), mode="linear", align_corners=False)[0].T
             out.append(a)
@@ -106,7 +107,7 @@ class Augment:
             x[i, lead[i]: lead[i] + len(a)] = a
             lengths.append(min(total, lead[i] + len(a) + 6))
         b = len(out)
-        warp = torch.from_numpy(np.exp(r.uniform(-0.13, 0.13, b)).astype(np.float32))
+        warp = torch.from_numpy(np.exp(self.strength * r.uniform(-0.13, 0.13, b)).astype(np.float32))
         x = torch.bmm(x, _warp_matrix(warp).transpose(1, 2))
         p = 10.0 ** x
         p = self._room(p)
@@ -119,7 +120,7 @@ class Augment:
     def _room(self, p):
         """Late reverberation: y[t] = x[t] + k * tail[t], the tail decaying with the room's RT60."""
         r, b = self.rng, len(p)
-        wet = torch.from_numpy((r.random(b) < 0.6).astype(np.float32))
+        wet = torch.from_numpy((r.random(b) < 0.6 * self.strength).astype(np.float32))
         rt60 = torch.from_numpy(r.uniform(0.15, 0.9, b).astype(np.float32))
         decay = 10 ** (-6 * 0.01 / rt60)  # power, per 10 ms frame
         drr = torch.from_numpy(10 ** (-r.uniform(-6, 14, b).astype(np.float32) / 10))  # tail over direct
@@ -136,7 +137,7 @@ class Augment:
     def _noise(self, p):
         r, (b, t, _) = self.rng, p.shape
         for i in range(b):
-            if r.random() < 0.2:
+            if r.random() > 0.8 * self.strength:
                 continue
             snr = r.uniform(3, 40)
             a = self.noises[r.integers(len(self.noises))]
@@ -155,7 +156,7 @@ class Augment:
         """Smooth random gain per band in log10 power (0.1 = 1 dB), sometimes a low or high cut."""
         r = self.rng
         knots = torch.from_numpy(r.normal(0, 0.35, (b, 1, 6)).astype(np.float32))
-        g = torch.nn.functional.interpolate(knots, size=N_MELS, mode="linear", align_corners=True)
+        g = torch.nn.functional.interpolate(knots * self.strength, size=N_MELS, mode="linear", align_corners=True)
         for i in range(b):
             u = r.random()
             if u < 0.12:
@@ -167,7 +168,7 @@ class Augment:
     def _mask(self, x):
         r, (b, t, _) = self.rng, x.shape
         for i in range(b):
-            for _ in range(2):
+            for _ in range(2 if self.strength == 1 else 0):
                 w, s = int(r.integers(0, 12)), int(r.integers(0, t))
                 x[i, s: s + w] = x[i].mean()
                 w, s = int(r.integers(0, 10)), int(r.integers(0, N_MELS))

@@ -54,6 +54,8 @@ class Encoder(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv1, self.conv2 = nn.Conv1d(80, DIM, 3, padding=1), nn.Conv1d(DIM, DIM, 3, stride=2, padding=1)
+        for c in (self.conv1, self.conv2):  # as loud as the positions, or the sound is not noticed for a long time
+            nn.init.kaiming_normal_(c.weight, nonlinearity="relu")
         self.register_buffer("positional_embedding", sinusoids(AUDIO_CTX, DIM))
         self.blocks = nn.ModuleList(Block() for _ in range(ENC_LAYERS))
         self.ln_post = nn.LayerNorm(DIM)

@@ -8,6 +8,7 @@ last fifth of the steps, so a run can be lengthened before that fifth begins.
 
 import argparse
 import json
+import os
 import random
 import time
 
@@ -22,6 +23,7 @@ import units
 from model import AUDIO_CTX, Whisper
 
 FRAMES_MAX = 2 * AUDIO_CTX
+EASY_STEPS = 800
 
 
 class Data:
@@ -78,12 +80,20 @@ class Data:
             label += p[4]
             text = None if text is None or p[0] is None else units.normalise(text + " " + units.normalise(p[0]))
             total += len(a)
+        if not frames:
+            return self._joined()
         return (text, parts[0][1], "joined", np.concatenate(frames), label)
 
-    def batch(self, seconds=75.0):
-        """About `seconds` of speech: arrays augmented, CTC labels, decoder texts."""
+    def batch(self, step, seconds=50.0):
+        """About `seconds` of speech: arrays augmented, CTC labels, decoder texts.
+
+        The first EASY_STEPS hear short, clean utterances: CTC finds its first alignments there, where long
+        noisy ones leave it on the plateau of blanks.
+        """
         rows, budget = [], seconds * 100
-        i = self.rng.randrange(len(self.synthetic))
+        self.augment.strength = min(1.0, max(0.0, step / EASY_STEPS - 0.5))
+        shortest = min(1.0, 0.25 + 0.75 * step / EASY_STEPS)
+        i = self.rng.randrange(int(len(self.synthetic) * shortest))
         length = len(self.synthetic[i][3]) + 40
         n = max(8, int(budget / length))
         n_people = n // 4
@@ -182,7 +192,7 @@ def main():
     mean, t0 = {}, time.time()
     bar = tqdm(total=args.steps, initial=step)
     while step < args.steps:
-        x, lengths, labels, texts = data.batch()
+        x, lengths, labels, texts = data.batch(step)
         x = x.to(device)
         lr = args.lr * min(1, (step + 1) / 400) * min(1, (args.steps - step) / (0.2 * args.steps))
         for g in opt.param_groups:
@@ -217,7 +227,6 @@ def main():
             bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()})
         if step % 250 == 0 or step == args.steps:
             torch.save({"net": net.state_dict(), "opt": opt.state_dict(), "step": step, "han": "".join(tokens.han)}, args.checkpoint + ".tmp")
-            import os
             os.replace(args.checkpoint + ".tmp", args.checkpoint)
             row = {"step": step, "minutes": round((time.time() - t0) / 60, 1), **{k: round(v, 3) for k, v in mean.items()}}
             row.update({s: evaluate(net, s) for s in evals})

@@ -8,4 +8,5 @@ pub mod clock;
 pub mod error;
 pub mod home;
 pub mod intent;
+pub mod mel;
 pub mod utterance;

@@ -17,7 +17,8 @@ use super::normalise;
 use super::resolve::Spotter;
 use super::sentences::GrammarSource;
 use super::sound;
-use super::speakable::{WordGraph, word_graph};
+use super::speakable::word_graph;
+use super::word_graph::WordGraph;
 
 /// A template that matches as it stands and in one way only. Guessed; to be replaced by calibration on
 /// recognised speech (issue 4).

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use pinyin::ToPinyin;
+use pinyin::ToPinyinMulti;
 
 use super::normalise::is_han;
 
@@ -13,14 +13,17 @@ const WORD_LEN_MIN: usize = 5;
 /// Largest part of a word's letters that may differ.
 const DIFFERENCE_MAX: f32 = 0.25;
 
-/// Whether two characters are the same or sound the same but for the tone.
+/// Readings of one character that count at most: the rarer ones are archaic.
+const READINGS_MAX: usize = 3;
+
+/// Whether two characters are the same or have a reading in common, tones aside.
 pub fn same(a: char, b: char) -> bool {
-    a == b || (is_han(a) && is_han(b) && pinyin(a).is_some_and(|p| pinyin(b) == Some(p)))
+    a == b || (is_han(a) && is_han(b) && readings(a).any(|p| readings(b).any(|q| p == q)))
 }
 
-/// Pinyin of a Chinese character without its tone (`ü` as in the crate: `lü`).
-pub fn pinyin(c: char) -> Option<&'static str> {
-    c.to_pinyin().map(pinyin::Pinyin::plain)
+/// Pinyin of a Chinese character without tones, commonest reading first; nothing for other characters.
+fn readings(c: char) -> impl Iterator<Item = &'static str> {
+    c.to_pinyin_multi().into_iter().flatten().take(READINGS_MAX).map(pinyin::Pinyin::plain)
 }
 
 /// Replaces each word that is not in `known` by the one that is closest in letters, if one is close enough

@@ -9,33 +9,23 @@ use std::collections::{BTreeMap, HashMap};
 use super::automaton::{Automaton, Range, Step};
 use super::normalise::{is_boundary, is_han};
 use super::numbers;
+use super::word_graph::{WordArc, WordGraph};
 
 /// Numbers above this are not spelled out.
 const SPOKEN_MAX: u32 = 100;
+/// Words that are spelled with an apostrophe, which templates lose: recognisers write it.
+const APOSTROPHES: [(&str, &str); 8] = [
+    ("whats", "what's"),
+    ("wheres", "where's"),
+    ("im", "i'm"),
+    ("id", "i'd"),
+    ("ive", "i've"),
+    ("ill", "i'll"),
+    ("lets", "let's"),
+    ("dont", "don't"),
+];
 /// A graph that needs more states is not built; recognition is then free.
 const STATES_MAX: usize = 200_000;
-
-/// One arc: a word (English), a character (Chinese), or nothing (`""`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WordArc {
-    /// Node it leaves.
-    pub from: u32,
-    /// Node it reaches.
-    pub to: u32,
-    /// What is said on the way; empty = nothing.
-    pub text: String,
-}
-
-/// A graph of sentences; each path from `start` to one of `ends` can be said. Acyclic.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WordGraph {
-    /// Where every sentence begins.
-    pub start: u32,
-    /// Where sentences may end.
-    pub ends: Vec<u32>,
-    /// All arcs.
-    pub arcs: Vec<WordArc>,
-}
 
 /// Word graph with silent arcs, before it is made small. Node 0 is the start.
 struct Spelled<'a> {
@@ -95,6 +85,7 @@ impl Spelled<'_> {
     }
 
     fn word(&mut self, word: &str) -> u32 {
+        let word = APOSTROPHES.iter().find(|(without, _)| *without == word).map_or(word, |(_, with)| *with);
         if let Some(&id) = self.word_ids.get(word) {
             return id;
         }

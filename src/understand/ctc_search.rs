@@ -1,0 +1,299 @@
+//! The grammar-constrained CTC search: which sentence of the [`UnitGraph`] explains the frames best, and how
+//! much worse than the free path (the best unit of every frame, grammar or not) that explanation is.
+//!
+//! Viterbi token passing with a beam. Sound before the sentence (the wake word, a breath) is skipped on the
+//! free path for a small price a frame; sound after it likewise. Nothing here knows models or audio.
+
+use super::unit_graph::UnitGraph;
+use super::units::{BLANK, Unit};
+
+/// Tokens this much (natural log) worse than the best are dropped. Guessed: a wrong letter costs about 5.
+const BEAM: f32 = 22.0;
+/// At most this many tokens live from one frame to the next.
+const TOKENS_MAX: usize = 3000;
+/// Price of a frame that is skipped before the sentence, so that speech is explained rather than skipped.
+const LEAD_PRICE: f32 = 0.08;
+/// Price of a frame that is skipped after the sentence.
+const TAIL_PRICE: f32 = 0.35;
+
+/// The model's output: natural log of each unit's probability, `steps` rows of `units`.
+#[derive(Debug, Clone, Copy)]
+pub struct LogProbs<'a> {
+    /// Row-major, `steps * units` values.
+    pub values: &'a [f32],
+    /// Units a row.
+    pub units: usize,
+}
+
+impl<'a> LogProbs<'a> {
+    /// Number of rows.
+    pub fn steps(&self) -> usize {
+        self.values.len() / self.units.max(1)
+    }
+
+    fn row(&self, t: usize) -> &'a [f32] {
+        &self.values[t * self.units..(t + 1) * self.units]
+    }
+
+    /// The best unit of every row with its log-probability.
+    fn best(&self) -> Vec<(Unit, f32)> {
+        (0..self.steps())
+            .map(|t| {
+                let row = self.row(t);
+                row.iter()
+                    .enumerate()
+                    .fold((BLANK, f32::NEG_INFINITY), |best, (u, &v)| if v > best.1 { (u as Unit, v) } else { best })
+            })
+            .collect()
+    }
+
+    /// Greedy decoding: repeats merged, blanks dropped.
+    pub fn greedy(&self) -> Vec<Unit> {
+        let mut out = Vec::new();
+        let mut last = BLANK;
+        for (u, _) in self.best() {
+            if u != BLANK && u != last {
+                out.push(u);
+            }
+            last = u;
+        }
+        out
+    }
+}
+
+/// The best sentence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Its units.
+    pub path: Vec<Unit>,
+    /// Natural log of its probability minus that of the free path over the same frames, per unit; <= 0.
+    pub margin: f32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Token {
+    /// Log-probability minus the free path's, over all frames so far.
+    score: f32,
+    /// Last unit in the history.
+    trace: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Trace {
+    unit: Unit,
+    before: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// Finds the sentence that explains the rows best; `None` if no sentence survives the beam. `lead_steps`: how
+/// many rows may be skipped before the sentence (up to the end of the wake word and a little more).
+pub fn search(probs: LogProbs, graph: &UnitGraph, lead_steps: usize) -> Option<Found> {
+    if graph.is_empty() || probs.steps() == 0 {
+        return None;
+    }
+    let mut walk = Walk::new(graph);
+    let best = probs.best();
+    for (t, &(_, free)) in best.iter().enumerate() {
+        walk.step(probs.row(t), free, t < lead_steps);
+    }
+    walk.finish()
+}
+
+/// Two tokens live on every arc: "this unit is sounding" (`2 * arc`) and "it has ended" (`2 * arc + 1`).
+struct Walk<'a> {
+    graph: &'a UnitGraph,
+    now: Vec<Option<Token>>,
+    next: Vec<Option<Token>>,
+    alive: Vec<u32>,
+    born: Vec<u32>,
+    traces: Vec<Trace>,
+    lead: Option<f32>,
+    /// A whole sentence, and the sound after it.
+    tail: Option<Token>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(graph: &'a UnitGraph) -> Self {
+        let n = graph.len() * 2;
+        Self {
+            graph,
+            now: vec![None; n],
+            next: vec![None; n],
+            alive: Vec::new(),
+            born: Vec::new(),
+            traces: Vec::new(),
+            lead: Some(0.0),
+            tail: None,
+        }
+    }
+
+    fn step(&mut self, row: &[f32], free: f32, may_skip: bool) {
+        let cost = |unit: Unit| row.get(usize::from(unit)).copied().unwrap_or(f32::NEG_INFINITY) - free;
+        if let Some(tail) = &mut self.tail {
+            tail.score -= TAIL_PRICE.min(-cost(BLANK));
+        }
+        let alive = std::mem::take(&mut self.alive);
+        for &slot in &alive {
+            let Some(token) = self.now[slot as usize].take() else { continue };
+            let (arc, ended) = (slot as usize / 2, slot % 2 == 1);
+            let here = self.graph.arc(arc);
+            let blank = Token { score: token.score + cost(BLANK), ..token };
+            self.offer(arc * 2 + 1, blank);
+            if !ended {
+                self.offer(arc * 2, Token { score: token.score + cost(here.unit), ..token });
+            }
+            self.enter(here.to, token, (!ended).then_some(here.unit), &cost);
+            if self.graph.is_end(here.to) {
+                let over = Token { score: token.score - TAIL_PRICE.min(-cost(BLANK)), ..token };
+                if self.tail.is_none_or(|t| t.score < over.score) {
+                    self.tail = Some(over);
+                }
+            }
+        }
+        if let Some(score) = self.lead {
+            self.enter(0, Token { score, trace: NONE }, None, &cost);
+            let skip = if may_skip { cost(BLANK).max(-LEAD_PRICE) } else { cost(BLANK) };
+            self.lead = Some(score + skip);
+        }
+        self.prune();
+    }
+
+    /// Starts every unit that can follow in `state`. A unit may follow itself only across a blank.
+    fn enter(&mut self, state: u32, token: Token, sounding: Option<Unit>, cost: &impl Fn(Unit) -> f32) {
+        let graph = self.graph;
+        for (i, arc) in graph.arcs_from(state) {
+            if Some(arc.unit) == sounding {
+                continue;
+            }
+            let score = token.score + cost(arc.unit);
+            if self.next[i * 2].is_none_or(|t| t.score < score) {
+                self.traces.push(Trace { unit: arc.unit, before: token.trace });
+                let trace = (self.traces.len() - 1) as u32;
+                self.offer(i * 2, Token { score, trace });
+            }
+        }
+    }
+
+    fn offer(&mut self, slot: usize, token: Token) {
+        match &mut self.next[slot] {
+            Some(there) if there.score >= token.score => {}
+            Some(there) => *there = token,
+            empty => {
+                *empty = Some(token);
+                self.born.push(slot as u32);
+            }
+        }
+    }
+
+    fn prune(&mut self) {
+        let score = |next: &[Option<Token>], slot: u32| next[slot as usize].map_or(f32::NEG_INFINITY, |t| t.score);
+        let mut best = self.lead.unwrap_or(f32::NEG_INFINITY);
+        for &slot in &self.born {
+            best = best.max(score(&self.next, slot));
+        }
+        let mut born = std::mem::take(&mut self.born);
+        born.retain(|&slot| {
+            let keep = score(&self.next, slot) > best - BEAM;
+            if !keep {
+                self.next[slot as usize] = None;
+            }
+            keep
+        });
+        if born.len() > TOKENS_MAX {
+            born.sort_unstable_by(|&a, &b| score(&self.next, b).total_cmp(&score(&self.next, a)));
+            for &slot in &born[TOKENS_MAX..] {
+                self.next[slot as usize] = None;
+            }
+            born.truncate(TOKENS_MAX);
+        }
+        if self.lead.is_some_and(|l| l < best - BEAM) {
+            self.lead = None;
+        }
+        std::mem::swap(&mut self.now, &mut self.next);
+        self.alive = born;
+        self.born.clear();
+    }
+
+    fn finish(self) -> Option<Found> {
+        let ended = self.alive.iter().filter_map(|&slot| {
+            let arc = self.graph.arc(slot as usize / 2);
+            self.now[slot as usize].filter(|_| self.graph.is_end(arc.to))
+        });
+        let best = ended.chain(self.tail).max_by(|a, b| a.score.total_cmp(&b.score))?;
+        let mut path = Vec::new();
+        let mut at = best.trace;
+        while at != NONE {
+            let trace = self.traces[at as usize];
+            path.push(trace.unit);
+            at = trace.before;
+        }
+        path.reverse();
+        let margin = best.score / path.len().max(1) as f32;
+        Some(Found { path, margin })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::units::tests::small_alphabet;
+    use super::super::word_graph::{WordArc, WordGraph};
+    use super::*;
+
+    fn rows(frames: &str, units: usize, alphabet: &super::super::units::Units) -> Vec<f32> {
+        let mut values = Vec::new();
+        for c in frames.chars() {
+            let mut row = vec![(0.02f32 / units as f32).ln(); units];
+            let unit = match c {
+                '_' => BLANK,
+                ' ' => alphabet.space(),
+                c => alphabet.spellings(c)[0][0],
+            };
+            row[usize::from(unit)] = 0.98f32.ln();
+            values.extend(row);
+        }
+        values
+    }
+
+    fn find(frames: &str, words: &[&str], lead: usize) -> Option<(String, f32)> {
+        let alphabet = small_alphabet();
+        let arcs = words.iter().map(|w| WordArc { from: 0, to: 1, text: (*w).to_owned() }).collect();
+        let graph = UnitGraph::build(&[WordGraph { start: 0, ends: vec![1], arcs }], &alphabet).expect("small");
+        let values = rows(frames, alphabet.count(), &alphabet);
+        let found = search(LogProbs { values: &values, units: alphabet.count() }, &graph, lead)?;
+        Some((graph.text(&found.path).expect("a whole sentence"), found.margin))
+    }
+
+    #[test]
+    fn a_sentence_of_the_grammar_is_found_at_no_cost() {
+        let (text, margin) = find("__ll_i_gg_h_tt__", &["light", "lamp"], 0).expect("found");
+        assert_eq!(text, "light");
+        assert!(margin > -0.01, "{margin}");
+    }
+
+    #[test]
+    fn doubled_letters_need_a_blank() {
+        assert_eq!(find("f_aa_l_l_", &["fall", "fal"], 0).expect("found").0, "fall");
+        assert_eq!(find("f_aa_ll_", &["fall", "fal"], 0).expect("found").0, "fal");
+    }
+
+    #[test]
+    fn a_misheard_letter_costs_but_is_forgiven() {
+        let (text, margin) = find("_l_i_k_h_t_", &["light", "lamp"], 0).expect("found");
+        assert_eq!(text, "light");
+        assert!(margin < -0.5, "{margin}");
+    }
+
+    #[test]
+    fn the_wake_word_before_and_noise_after_are_skipped() {
+        let (text, margin) = find("h_e_y_l_a_m_p____k_", &["light", "lamp"], 6).expect("found");
+        assert_eq!(text, "lamp");
+        assert!(margin > -0.6, "{margin}");
+    }
+
+    #[test]
+    fn nonsense_is_far_from_every_sentence() {
+        let (_, margin) = find("_o_b_u_z_o_w_e_", &["light", "lamp"], 0).expect("the beam keeps something");
+        assert!(margin < -2.0, "{margin}");
+    }
+}

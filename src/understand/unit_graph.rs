@@ -1,0 +1,306 @@
+//! All that can be said, as a deterministic automaton over acoustic units: built once from the word graph of
+//! the grammars, walked frame by frame by the CTC search (ctc.rs), which is the next file to read.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::units::{Unit, Units};
+use super::word_graph::WordGraph;
+
+/// Determinising stops with an error beyond this many states: a grammar that needs more is not one that
+/// people speak (the shipped ones need some thousands).
+const STATES_MAX: usize = 200_000;
+
+/// One step of the automaton.
+#[derive(Debug, Clone, Copy)]
+pub struct Arc {
+    /// The unit that is heard.
+    pub unit: Unit,
+    /// The state it leads to.
+    pub to: u32,
+}
+
+/// The automaton, and the way back from units to words.
+#[derive(Debug, Clone, Default)]
+pub struct UnitGraph {
+    arcs: Vec<Arc>,
+    /// `arcs[first[s]..first[s + 1]]` leave state `s`; state 0 is the start.
+    first: Vec<u32>,
+    ends: Vec<bool>,
+    spelled: Spelled,
+}
+
+/// The word graph with every word spelled out in units; not deterministic.
+#[derive(Debug, Clone, Default)]
+struct Spelled {
+    out: Vec<Vec<Edge>>,
+    starts: Vec<u32>,
+    ends: BTreeSet<u32>,
+    words: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Edge {
+    /// `None`: a step without sound.
+    unit: Option<Unit>,
+    to: u32,
+    /// Index of the word that begins here.
+    word: Option<u32>,
+}
+
+impl UnitGraph {
+    /// Joins the word graphs of all languages into one automaton.
+    ///
+    /// # Errors
+    /// A message if the grammars are too large to compile.
+    pub fn build(graphs: &[WordGraph], units: &Units) -> Result<Self, String> {
+        let mut spelled = Spelled::default();
+        for graph in graphs {
+            spelled.add(graph, units);
+        }
+        spelled.determinise()
+    }
+
+    /// How many arcs there are.
+    pub fn len(&self) -> usize {
+        self.arcs.len()
+    }
+
+    /// Whether nothing can be said.
+    pub fn is_empty(&self) -> bool {
+        self.arcs.is_empty()
+    }
+
+    /// The arcs that leave `state`, with their indices.
+    pub fn arcs_from(&self, state: u32) -> impl Iterator<Item = (usize, Arc)> + '_ {
+        let (from, to) = (self.first[state as usize] as usize, self.first[state as usize + 1] as usize);
+        self.arcs[from..to].iter().enumerate().map(move |(i, &a)| (from + i, a))
+    }
+
+    /// The arc with index `i`.
+    pub fn arc(&self, i: usize) -> Arc {
+        self.arcs[i]
+    }
+
+    /// Whether a sentence may end in `state`.
+    pub fn is_end(&self, state: u32) -> bool {
+        self.ends[state as usize]
+    }
+
+    /// The text of a path of units through the graph: homophones become the first word of the grammar that
+    /// sounds so. `None` if the path is no whole sentence.
+    pub fn text(&self, path: &[Unit]) -> Option<String> {
+        self.spelled.text(path)
+    }
+}
+
+impl Spelled {
+    fn node(&mut self) -> u32 {
+        self.out.push(Vec::new());
+        (self.out.len() - 1) as u32
+    }
+
+    /// Adds one language's graph. Every node is doubled: after a Latin word (+1) the next Latin word is set
+    /// off by a space, which the speaker does not always let us hear, so it may be left out.
+    fn add(&mut self, graph: &WordGraph, units: &Units) {
+        let mut nodes: HashMap<(u32, bool), u32> = HashMap::new();
+        for arc in &graph.arcs {
+            for latin_before in [false, true] {
+                let from = self.node_of(&mut nodes, (arc.from, latin_before));
+                if arc.text.is_empty() {
+                    let to = self.node_of(&mut nodes, (arc.to, latin_before));
+                    self.out[from as usize].push(Edge { unit: None, to, word: None });
+                    continue;
+                }
+                let latin_after = arc.text.ends_with(|c: char| c.is_ascii());
+                let to = self.node_of(&mut nodes, (arc.to, latin_after));
+                self.spell(&arc.text, (from, to), latin_before, units);
+            }
+        }
+        let start = self.node_of(&mut nodes, (graph.start, false));
+        self.starts.push(start);
+        for &end in &graph.ends {
+            for latin in [false, true] {
+                let node = self.node_of(&mut nodes, (end, latin));
+                self.ends.insert(node);
+            }
+        }
+    }
+
+    fn node_of(&mut self, nodes: &mut HashMap<(u32, bool), u32>, key: (u32, bool)) -> u32 {
+        if let Some(&n) = nodes.get(&key) {
+            return n;
+        }
+        let n = self.node();
+        nodes.insert(key, n);
+        n
+    }
+
+    /// Writes `text` as a path between two nodes, with branches where a character has several readings.
+    /// A text that cannot be spelled is left out: it cannot be said either.
+    fn spell(&mut self, text: &str, (from, to): (u32, u32), latin_before: bool, units: &Units) {
+        let mut letters: Vec<Vec<Vec<Unit>>> = Vec::new();
+        for c in text.chars() {
+            let spellings = if c == ' ' { vec![vec![units.space()]] } else { units.spellings(c) };
+            if spellings.is_empty() {
+                return;
+            }
+            letters.push(spellings);
+        }
+        self.words.push(text.to_owned());
+        let word = Some((self.words.len() - 1) as u32);
+        let mut at = self.node();
+        self.out[from as usize].push(Edge { unit: None, to: at, word });
+        if latin_before && text.starts_with(|c: char| c.is_ascii()) {
+            let after = self.node();
+            self.out[at as usize].push(Edge { unit: Some(units.space()), to: after, word: None });
+            self.out[at as usize].push(Edge { unit: None, to: after, word: None });
+            at = after;
+        }
+        let count = letters.len();
+        for (i, spellings) in letters.into_iter().enumerate() {
+            let next = if i + 1 == count { to } else { self.node() };
+            for spelling in spellings {
+                let mut here = at;
+                for (j, &unit) in spelling.iter().enumerate() {
+                    let there = if j + 1 == spelling.len() { next } else { self.node() };
+                    self.out[here as usize].push(Edge { unit: Some(unit), to: there, word: None });
+                    here = there;
+                }
+            }
+            at = next;
+        }
+    }
+
+    fn closure(&self, set: &mut BTreeSet<u32>) {
+        let mut todo: Vec<u32> = set.iter().copied().collect();
+        while let Some(n) = todo.pop() {
+            for e in &self.out[n as usize] {
+                if e.unit.is_none() && set.insert(e.to) {
+                    todo.push(e.to);
+                }
+            }
+        }
+    }
+
+    /// Subset construction (Rabin and Scott 1959).
+    fn determinise(self) -> Result<UnitGraph, String> {
+        let mut start: BTreeSet<u32> = self.starts.iter().copied().collect();
+        self.closure(&mut start);
+        let mut ids: HashMap<BTreeSet<u32>, u32> = HashMap::from([(start.clone(), 0)]);
+        let mut sets = vec![start];
+        let mut graph = UnitGraph::default();
+        let mut state = 0;
+        while state < sets.len() {
+            graph.first.push(graph.arcs.len() as u32);
+            graph.ends.push(sets[state].iter().any(|n| self.ends.contains(n)));
+            let mut next: BTreeMap<Unit, BTreeSet<u32>> = BTreeMap::new();
+            for &n in &sets[state] {
+                for e in &self.out[n as usize] {
+                    if let Some(unit) = e.unit {
+                        next.entry(unit).or_default().insert(e.to);
+                    }
+                }
+            }
+            for (unit, mut set) in next {
+                self.closure(&mut set);
+                let to = *ids.entry(set).or_insert_with_key(|set| {
+                    sets.push(set.clone());
+                    (sets.len() - 1) as u32
+                });
+                graph.arcs.push(Arc { unit, to });
+            }
+            if sets.len() > STATES_MAX {
+                return Err(format!("the grammars need more than {STATES_MAX} states"));
+            }
+            state += 1;
+        }
+        graph.first.push(graph.arcs.len() as u32);
+        graph.spelled = self;
+        Ok(graph)
+    }
+
+    /// Breadth-first over the nodes that a prefix of `path` can reach; each remembers how it was reached.
+    fn text(&self, path: &[Unit]) -> Option<String> {
+        type Step = BTreeMap<u32, Option<(usize, u32, Option<u32>)>>;
+        let mut steps: Vec<Step> = vec![self.starts.iter().map(|&s| (s, None)).collect()];
+        for i in 0..=path.len() {
+            let mut todo: Vec<u32> = steps[i].keys().copied().collect();
+            while let Some(n) = todo.pop() {
+                for e in &self.out[n as usize] {
+                    if e.unit.is_none() && !steps[i].contains_key(&e.to) {
+                        steps[i].insert(e.to, Some((i, n, e.word)));
+                        todo.push(e.to);
+                    }
+                }
+            }
+            let Some(&unit) = path.get(i) else { break };
+            let mut next = Step::new();
+            for &n in steps[i].keys() {
+                for e in self.out[n as usize].iter().filter(|e| e.unit == Some(unit)) {
+                    next.entry(e.to).or_insert(Some((i, n, e.word)));
+                }
+            }
+            steps.push(next);
+        }
+        let last = steps.last()?;
+        let mut at = (path.len(), *last.keys().find(|n| self.ends.contains(n))?);
+        let mut words = Vec::new();
+        while let Some((i, n, word)) = steps[at.0].get(&at.1).copied().flatten() {
+            words.extend(word);
+            at = (i, n);
+        }
+        let mut text = String::new();
+        for word in words.into_iter().rev().map(|w| self.words[w as usize].as_str()) {
+            let latin = |c: Option<char>| c.is_some_and(|c| c.is_ascii() && c != ' ');
+            if latin(text.chars().last()) && latin(word.chars().next()) {
+                text.push(' ');
+            }
+            text.push_str(word);
+        }
+        Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::units::tests::small_alphabet;
+    use super::super::word_graph::{WordArc, WordGraph};
+    use super::*;
+
+    fn graph(arcs: &[(u32, u32, &str)], end: u32) -> WordGraph {
+        let arcs = arcs.iter().map(|&(from, to, t)| WordArc { from, to, text: t.to_owned() }).collect();
+        WordGraph { start: 0, ends: vec![end], arcs }
+    }
+
+    fn accepts(g: &UnitGraph, path: &[Unit]) -> bool {
+        let mut state = 0;
+        for &u in path {
+            match g.arcs_from(state).find(|(_, a)| a.unit == u) {
+                Some((_, a)) => state = a.to,
+                None => return false,
+            }
+        }
+        g.is_end(state)
+    }
+
+    #[test]
+    fn words_are_joined_with_an_optional_space_and_read_back() {
+        let units = small_alphabet();
+        let en = graph(&[(0, 1, "turn"), (1, 2, "on"), (1, 2, "off"), (2, 3, ""), (2, 3, "lamp")], 3);
+        let zh = graph(&[(0, 1, "打开"), (1, 2, "灯"), (1, 2, "lamp")], 2);
+        let g = UnitGraph::build(&[en, zh], &units).expect("small");
+        let path = |s: &str| -> Vec<Unit> {
+            s.chars().flat_map(|c| if c == ' ' { vec![units.space()] } else { units.spellings(c)[0].clone() }).collect()
+        };
+        for (said, text) in [
+            ("turn on lamp", Some("turn on lamp")),
+            ("turnoff", Some("turn off")),
+            ("打开灯", Some("打开灯")),
+            ("打开lamp", Some("打开lamp")),
+            ("turn lamp", None),
+        ] {
+            assert_eq!(accepts(&g, &path(said)), text.is_some(), "{said}");
+            assert_eq!(g.text(&path(said)).as_deref(), text, "{said}");
+        }
+    }
+}
