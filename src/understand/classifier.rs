@@ -1,0 +1,125 @@
+//! The ONNX intent classifier: what a sentence asks for when no template matches it.
+//!
+//! It only names the intent; slots are what the text names (resolve.rs). It must never make a command of
+//! what it does not know: one unknown word, one missing slot or a low confidence, and it stays silent.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::facts::error::Fault;
+use crate::facts::intent::{Hypothesis, Lang, Via};
+use crate::onnx::Model;
+
+use super::resolve::Spotted;
+
+/// Buckets of hashed features; the model's input size. `training/train_intent.py` has the same.
+pub const GRAMS: usize = 4096;
+/// Below this nothing is claimed (issue 2's brief: at least 0.6).
+const CONFIDENCE_MIN: f32 = 0.6;
+/// The model's name for everything that is no command.
+const OUT_OF_SCOPE: &str = "out_of_scope";
+
+/// The classifier with what it says about itself.
+pub struct IntentModel {
+    model: Model,
+    intents: Vec<String>,
+    /// Words and characters of the sentences that it learned to be commands.
+    words: HashSet<String>,
+    /// Calibration: confidences are the model's to the power of 1/temperature, made to sum to 1.
+    temperatures: BTreeMap<Lang, f32>,
+}
+
+impl IntentModel {
+    /// Reads what the model says about itself; `name` is for messages.
+    ///
+    /// # Errors
+    /// Metadata that is missing or does not fit the model's output, or a model that does not run.
+    pub fn new(mut model: Model, name: &str) -> Result<Self, Fault> {
+        let remedy = "use models/intent.onnx, or train one with training/train_intent.py";
+        let metadata = |model: &Model, key: &str| {
+            model.metadata(key).ok_or_else(|| Fault::new(name, key, "the model lacks this metadata", remedy))
+        };
+        let intents: Vec<String> = metadata(&model, "intents")?.split(',').map(str::to_owned).collect();
+        let words = metadata(&model, "words")?.split_whitespace().map(str::to_owned).collect();
+        let mut temperatures = BTreeMap::new();
+        for lang in Lang::ALL {
+            let key = format!("temperature_{lang}");
+            let temperature = metadata(&model, &key)?.parse::<f32>().ok().filter(|t| (0.05..=20.0).contains(t));
+            temperatures.insert(
+                lang,
+                temperature.ok_or_else(|| Fault::new(name, &key, "it is not a number in 0.05..=20", remedy))?,
+            );
+        }
+        let probabilities = probabilities(&mut model, &vec![0.0; GRAMS])?;
+        if probabilities.len() != intents.len() || !intents.iter().any(|i| i == OUT_OF_SCOPE) {
+            let what = format!("{} intents for {} outputs, or no {OUT_OF_SCOPE}", intents.len(), probabilities.len());
+            return Err(Fault::new(name, "intents", what, remedy));
+        }
+        Ok(Self { model, intents, words, temperatures })
+    }
+
+    /// The command that the text asks for, if the model is sure enough and all its slots were named.
+    pub fn hypothesis(&mut self, spotted: &Spotted, lang: Lang) -> Option<Hypothesis> {
+        let known = |token: &String| token.starts_with('<') || self.words.contains(token);
+        if spotted.tokens.is_empty() || !spotted.tokens.iter().all(known) {
+            return None;
+        }
+        // A model that fails at run time understands nothing; `check` runs it once and reports the fault.
+        let raw = probabilities(&mut self.model, &grams(&spotted.tokens)).ok()?;
+        let calibrated = calibrate(&raw, self.temperatures.get(&lang).copied().unwrap_or(1.0));
+        let (best, confidence) =
+            calibrated.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|b| b.1.is_finite())?;
+        let intent = &self.intents[best];
+        if intent == OUT_OF_SCOPE || confidence < CONFIDENCE_MIN {
+            return None;
+        }
+        let slots = spotted.slots(intent)?;
+        let confidence = (confidence * 1000.0).round() / 1000.0;
+        Some(Hypothesis { intent: intent.clone(), slots, confidence, via: Via::Classifier })
+    }
+}
+
+fn probabilities(model: &mut Model, grams: &[f32]) -> Result<Vec<f32>, Fault> {
+    let outputs = model.run(&[("grams", &[1, GRAMS], grams)])?;
+    Ok(outputs.into_iter().next().map(|(_, numbers)| numbers).unwrap_or_default())
+}
+
+fn calibrate(raw: &[f32], temperature: f32) -> Vec<f32> {
+    let powered: Vec<f32> = raw.iter().map(|p| p.max(1e-12).powf(1.0 / temperature)).collect();
+    let total: f32 = powered.iter().sum();
+    powered.iter().map(|p| p / total).collect()
+}
+
+/// Features of a tokenised text: counts of runs of 1 to 3 symbols (letters, Chinese characters, class
+/// tokens; `_` at the edges of words), of words and of pairs of words, hashed into [`GRAMS`] buckets and
+/// scaled to length 1. The same as `grams` in `training/train_intent.py`.
+pub fn grams(tokens: &[String]) -> Vec<f32> {
+    let mut counts = vec![0.0f32; GRAMS];
+    let mut symbols: Vec<String> = vec!["_".to_owned()];
+    for token in tokens {
+        if token.starts_with('<') {
+            symbols.push(token.clone());
+        } else {
+            symbols.extend(token.chars().map(String::from));
+        }
+        symbols.push("_".to_owned());
+    }
+    for n in 1..=3 {
+        for run in symbols.windows(n) {
+            counts[bucket(&run.concat())] += 1.0;
+        }
+    }
+    for token in tokens {
+        counts[bucket(&format!("w={token}"))] += 1.0;
+    }
+    for pair in tokens.windows(2) {
+        counts[bucket(&format!("b={} {}", pair[0], pair[1]))] += 1.0;
+    }
+    let length = counts.iter().map(|c| c * c).sum::<f32>().sqrt().max(1e-9);
+    counts.iter().map(|c| c / length).collect()
+}
+
+/// FNV-1a, 32 bit (offset basis and prime from its definition by Fowler, Noll and Vo).
+fn bucket(text: &str) -> usize {
+    let hash = text.bytes().fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    hash as usize % GRAMS
+}

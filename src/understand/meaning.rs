@@ -1,0 +1,279 @@
+//! From a text to its possible readings, with confidences: the entry to the whole folder for text.
+//!
+//! Templates decide; what only sounds like a template is tried next, the classifier last. Ambiguity is kept
+//! as several hypotheses that share the confidence, never resolved by accident.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use crate::facts::error::Fault;
+use crate::facts::home::Home;
+use crate::facts::intent::{Hypothesis, Lang, SlotValue, Slots, Via};
+
+use super::automaton::{Automaton, Filled, ListKind, Reading, Step};
+use super::classifier::IntentModel;
+use super::grammar;
+use super::normalise;
+use super::resolve::Spotter;
+use super::sentences::GrammarSource;
+use super::sound;
+use super::speakable::word_graph;
+use super::word_graph::WordGraph;
+
+/// A template that matches as it stands and in one way only. Guessed; to be replaced by calibration on
+/// recognised speech (issue 4).
+const CONFIDENCE_EXACT: f32 = 0.98;
+/// What one word or character that only sounds right takes away, and what is left at least.
+const CONFIDENCE_MISHEARD: (f32, f32) = (0.07, 0.6);
+/// Readings below this share are noise.
+const CONFIDENCE_MIN: f32 = 0.01;
+/// Readings kept.
+const HYPOTHESES_MAX: usize = 8;
+/// How sharply a better-fitting reading wins: weight is exp(-SHARPNESS x cost).
+const SHARPNESS: f32 = 3.0;
+
+/// What texts mean in one home.
+pub struct Understanding {
+    languages: Vec<Language>,
+    spotter: Spotter,
+    classifier: Option<Mutex<IntentModel>>,
+    listening_area: Option<String>,
+}
+
+struct Language {
+    lang: Lang,
+    automaton: Automaton,
+    /// English words that some sentence or name contains.
+    vocabulary: BTreeSet<Vec<char>>,
+}
+
+/// One reading with its cost: how much had to be assumed to get there.
+struct Candidate {
+    intent: String,
+    slots: Slots,
+    cost: f32,
+    misheard: u32,
+}
+
+impl Understanding {
+    /// Compiles all sources for `home`.
+    ///
+    /// # Errors
+    /// Every fault in the sources, with file and place.
+    pub fn new(
+        home: &Home,
+        sources: &[GrammarSource],
+        classifier: Option<IntentModel>,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut languages = Vec::new();
+        let mut faults = Vec::new();
+        for lang in Lang::ALL {
+            match grammar::compile(home, sources, lang) {
+                Ok(automaton) => {
+                    let vocabulary = vocabulary(&automaton);
+                    languages.push(Language { lang, automaton, vocabulary });
+                }
+                Err(found) => faults.extend(found),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Self {
+            languages,
+            spotter: Spotter::new(home),
+            classifier: classifier.map(Mutex::new),
+            listening_area: None,
+        })
+    }
+
+    /// The room in which the microphone stands: fills a room that is not named, and decides between things
+    /// of the same name.
+    pub fn with_listening_area(mut self, area: Option<String>) -> Self {
+        self.listening_area = area;
+        self
+    }
+
+    /// What `text` may mean, best first; nothing if it is not understood. Without `lang`, all languages are
+    /// tried and the one that fits best is returned.
+    pub fn hypotheses(&self, text: &str, lang: Option<Lang>) -> (Option<Lang>, Vec<Hypothesis>) {
+        let Some(text) = normalise::sentence(text) else { return (lang, Vec::new()) };
+        let tried = || self.languages.iter().filter(|l| lang.is_none_or(|lang| lang == l.lang));
+        for by_sound in [false, true] {
+            let best = tried()
+                .map(|language| (language.lang, self.candidates(language, &text, by_sound)))
+                .filter(|(_, candidates)| !candidates.is_empty())
+                .min_by(|a, b| a.1[0].cost.total_cmp(&b.1[0].cost));
+            if let Some((lang, candidates)) = best {
+                return (Some(lang), share(candidates));
+            }
+        }
+        self.classified(&text, lang)
+    }
+
+    /// What can be said in `lang`, for a recogniser that hears only that.
+    pub fn speakable(&self, lang: Lang) -> WordGraph {
+        self.languages.iter().find(|l| l.lang == lang).map_or_else(WordGraph::default, |l| word_graph(&l.automaton))
+    }
+
+    /// Readings by template, cheapest first, without doubles.
+    fn candidates(&self, language: &Language, text: &[char], by_sound: bool) -> Vec<Candidate> {
+        let automaton = &language.automaton;
+        let corrected = by_sound.then(|| sound::corrected(text, &language.vocabulary)).flatten();
+        let has_han = text.iter().copied().any(normalise::is_han);
+        if by_sound && corrected.is_none() && !has_han {
+            return Vec::new();
+        }
+        let (text, replaced) = corrected.unwrap_or_else(|| (text.to_vec(), 0));
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for reading in automaton.readings(&text, by_sound) {
+            // If half of what was said only sounds right, it was something else.
+            if reading.misheard as usize * 2 > text.len() {
+                continue;
+            }
+            let Some(slots) = self.slots(automaton, &reading, &text) else { continue };
+            let intent = automaton.blocks[reading.block as usize].intent.clone();
+            let misheard = reading.misheard + replaced;
+            let cost = self.cost(automaton, &reading) + misheard as f32;
+            match candidates.iter_mut().find(|c| c.intent == intent && c.slots == slots) {
+                Some(old) if old.cost <= cost => {}
+                Some(old) => *old = Candidate { intent, slots, cost, misheard },
+                None => candidates.push(Candidate { intent, slots, cost, misheard }),
+            }
+        }
+        candidates.sort_by(|a, b| a.cost.total_cmp(&b.cost).then_with(|| a.intent.cmp(&b.intent)));
+        candidates
+    }
+
+    /// The slots of a reading; `None` if it contradicts itself or its context.
+    fn slots(&self, automaton: &Automaton, reading: &Reading, text: &[char]) -> Option<Slots> {
+        let block = &automaton.blocks[reading.block as usize];
+        let mut slots = block.slots.clone();
+        let mut context: Vec<(&str, &str)> = Vec::new();
+        let (mut entity, mut area, mut floor) = (None, None, None);
+        for (slot, filled) in &reading.filled {
+            let value = match filled {
+                Filled::Number(n) => SlotValue::Number(*n),
+                Filled::Words(from, to) => SlotValue::Text(text[*from..*to].iter().collect()),
+                Filled::List { list, value } => {
+                    let list = &automaton.lists[*list as usize];
+                    let value = &list.values[*value as usize];
+                    context.extend(value.context.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+                    match list.kind {
+                        ListKind::Name => entity = Some(&value.context),
+                        ListKind::Area => area = value.out.as_text().map(|id| (id, value.context.get("@floor"))),
+                        ListKind::Floor => floor = value.out.as_text(),
+                        ListKind::Other => {}
+                    }
+                    value.out.clone()
+                }
+            };
+            // A slot said twice with two values is no command.
+            let name = &automaton.slots[*slot as usize];
+            if slots.get(name).is_some_and(|old| *old != value) {
+                return None;
+            }
+            slots.insert(name.clone(), value);
+        }
+        // "the ceiling light in the kitchen" names nothing if it hangs in the living room.
+        let elsewhere = |entity: &std::collections::BTreeMap<String, String>| {
+            area.is_some_and(|(id, _)| entity.get("@area").map(String::as_str) != Some(id))
+                || floor.is_some_and(|id| entity.get("@floor").map(String::as_str) != Some(id))
+        };
+        let not_there = || match (area, floor) {
+            (Some((_, on)), Some(floor)) => on.map(String::as_str) != Some(floor),
+            _ => false,
+        };
+        if entity.is_some_and(elsewhere) || not_there() {
+            return None;
+        }
+        if block.needs_area {
+            slots.insert("area".to_owned(), SlotValue::Text(self.listening_area.clone()?));
+        }
+        for (key, values) in &block.requires {
+            let here = if key == "area" { self.listening_area.as_deref() } else { None };
+            let mut given = context.iter().filter(|(k, _)| k == key).map(|(_, v)| *v).chain(here);
+            let met = given.find(|v| values.is_empty() || values.iter().any(|allowed| allowed == v))?;
+            if block.context_slots.contains(key) {
+                slots.insert(key.clone(), met.into());
+            }
+        }
+        Some(slots)
+    }
+
+    /// How much a reading assumes: small for a thing called by its name, larger for a room and a class of
+    /// things, largest for free words. Chosen so that a name beats the same words read as room and class.
+    fn cost(&self, automaton: &Automaton, reading: &Reading) -> f32 {
+        let block = &automaton.blocks[reading.block as usize];
+        let mut cost = 0.05 * reading.skipped as f32 + 0.3 * reading.foreign as f32;
+        let (mut name, mut place, mut wildcards) = (false, false, 0);
+        for (_, filled) in &reading.filled {
+            cost += 0.1;
+            match filled {
+                Filled::List { list, value } => {
+                    let list = &automaton.lists[*list as usize];
+                    let value = &list.values[*value as usize];
+                    name |= list.kind == ListKind::Name;
+                    place |= matches!(list.kind, ListKind::Area | ListKind::Floor);
+                    if let (ListKind::Name, Some(here)) = (list.kind, &self.listening_area)
+                        && value.context.get("@area") != Some(here)
+                    {
+                        cost += 0.7;
+                    }
+                }
+                Filled::Words(..) => wildcards += 1,
+                Filled::Number(_) => {}
+            }
+        }
+        cost += wildcards as f32 + 0.05 * reading.wild as f32;
+        cost += if place { 0.5 } else { 0.0 };
+        if !name && block.slots.contains_key("domain") {
+            cost += 1.5;
+        }
+        cost
+    }
+
+    fn classified(&self, text: &[char], lang: Option<Lang>) -> (Option<Lang>, Vec<Hypothesis>) {
+        let Some(classifier) = &self.classifier else { return (lang, Vec::new()) };
+        let has_han = text.iter().copied().any(normalise::is_han);
+        let lang = lang.unwrap_or(if has_han { Lang::Zh } else { Lang::En });
+        // A panic elsewhere cannot leave the model half changed: it holds weights only.
+        let mut classifier = classifier.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = classifier.hypothesis(&self.spotter.spot(text), lang);
+        (found.as_ref().map(|_| lang), found.into_iter().collect())
+    }
+}
+
+/// Confidences: the candidates share what the best one is worth, by how well they fit.
+fn share(candidates: Vec<Candidate>) -> Vec<Hypothesis> {
+    let best = candidates.first().map_or(0.0, |c| c.cost);
+    let weight = |c: &Candidate| (-SHARPNESS * (c.cost - best)).exp();
+    let total: f32 = candidates.iter().map(weight).sum();
+    let worth = |c: &Candidate| {
+        let (each, least) = CONFIDENCE_MISHEARD;
+        (CONFIDENCE_EXACT - each * c.misheard as f32).max(least)
+    };
+    let mut hypotheses: Vec<Hypothesis> = candidates
+        .iter()
+        .map(|c| Hypothesis {
+            intent: c.intent.clone(),
+            slots: c.slots.clone(),
+            confidence: (worth(c) * weight(c) / total * 1000.0).round() / 1000.0,
+            via: Via::Grammar,
+        })
+        .filter(|h| h.confidence >= CONFIDENCE_MIN)
+        .collect();
+    hypotheses.truncate(HYPOTHESES_MAX);
+    hypotheses
+}
+
+/// English words that sentences and names contain.
+fn vocabulary(automaton: &Automaton) -> BTreeSet<Vec<char>> {
+    let texts = automaton.arcs.iter().flatten().filter_map(|(step, _)| match step {
+        Step::Text(t) => Some(&t[..]),
+        _ => None,
+    });
+    let said = automaton.lists.iter().flat_map(|l| l.said.values().flatten()).map(|(words, _, _)| &words[..]);
+    let words = texts.chain(said).flat_map(|t| t.split(|c| *c == ' '));
+    words.filter(|w| w.iter().all(char::is_ascii_lowercase)).map(<[char]>::to_vec).collect()
+}
