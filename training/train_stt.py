@@ -23,7 +23,7 @@ import units
 from model import AUDIO_CTX, Whisper
 
 FRAMES_MAX = 2 * AUDIO_CTX
-EASY_STEPS = 800
+EASY_STEPS, HARD_STEPS = 800, 4500
 
 
 class Data:
@@ -88,15 +88,16 @@ class Data:
         """About `seconds` of speech: arrays augmented, CTC labels, decoder texts.
 
         The first EASY_STEPS hear short, clean utterances: CTC finds its first alignments there, where long
-        noisy ones leave it on the plateau of blanks.
+        noisy ones leave it on the plateau of blanks. Rooms, noise and microphones grow until HARD_STEPS, and
+        recordings (mostly single words) come in larger numbers once sentences are heard.
         """
         rows, budget = [], seconds * 100
-        self.augment.strength = min(1.0, max(0.0, step / EASY_STEPS - 0.5))
+        self.augment.strength = min(1.0, max(0.0, (step - EASY_STEPS / 2) / HARD_STEPS))
         shortest = min(1.0, 0.25 + 0.75 * step / EASY_STEPS)
         i = self.rng.randrange(int(len(self.synthetic) * shortest))
         length = len(self.synthetic[i][3]) + 40
         n = max(8, int(budget / length))
-        n_people = n // 4
+        n_people = n // (10 if step < 2500 else 5)
         j = max(0, min(len(self.synthetic) - 1, i - n * 2))
         window = self.synthetic[j: i + n * 2 + 1]
         rows = [self.rng.choice(window) for _ in range(n - n_people)]
