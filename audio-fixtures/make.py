@@ -49,7 +49,7 @@ def speak(text, lang, voice, rng):
         x = voices.festival(text, FESTIVAL[voice], round(rng.uniform(0.9, 1.1), 2))
     else:
         accent = rng.choice(["en-us", "en-us", "en-gb"])
-        speed = rng.randint(140, 180) if lang == "en" else rng.randint(185, 220)
+        speed = rng.randint(140, 180) if lang == "en" else rng.randint(150, 190)
         x = voices.espeak(text, lang, voice.removeprefix("espeak-"), accent, speed, rng.randint(38, 62))
     x = features.trim(x, margin=0.02)
     return x / np.abs(x).max()
