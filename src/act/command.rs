@@ -53,7 +53,18 @@ pub fn faults(home: &Home, file: &str) -> Vec<Fault> {
 
 /// Keys of a template's `payload`.
 const TEMPLATE_KEYS: [&str; 12] = [
-    "on", "off", "brightness", "color", "color_temp", "position", "temperature", "volume", "play", "pause", "next", "previous",
+    "on",
+    "off",
+    "brightness",
+    "color",
+    "color_temp",
+    "position",
+    "temperature",
+    "volume",
+    "play",
+    "pause",
+    "next",
+    "previous",
 ];
 
 /// One of each operation that a capability allows.
@@ -86,7 +97,13 @@ fn message(entity: &Entity, operation: &Operation, file: &str) -> Result<Message
         return Err(fault("", format!("{operation:?} is no number"), "this is a fault of the handler that bid it"));
     }
     let (topic, payload) = match &entity.mqtt {
-        None => return Err(fault("mqtt", "it is not reachable over MQTT".into(), "say how: mqtt = { style = ..., topic = ... }")),
+        None => {
+            return Err(fault(
+                "mqtt",
+                "it is not reachable over MQTT".into(),
+                "say how: mqtt = { style = ..., topic = ... }",
+            ));
+        }
         Some(Mqtt::Zigbee2mqtt { topic }) => {
             let payload = zigbee2mqtt(entity, operation).ok_or_else(|| {
                 let what = format!("Zigbee2MQTT has no payload for {} of a {}", key_of(operation), entity.id.domain());
@@ -97,7 +114,11 @@ fn message(entity: &Entity, operation: &Operation, file: &str) -> Result<Message
         Some(Mqtt::Template { topic, payload }) => {
             let key = key_of(operation);
             let filled = template(payload, operation).ok_or_else(|| {
-                fault(&format!("mqtt.payload.{key}"), "the key is missing".into(), "add it, or take the capability out of `can`")
+                fault(
+                    &format!("mqtt.payload.{key}"),
+                    "the key is missing".into(),
+                    "add it, or take the capability out of `can`",
+                )
             })?;
             (topic.clone(), filled)
         }
@@ -207,9 +228,8 @@ mod tests {
     use crate::facts::home::EMBEDDED_HOME;
 
     fn house(can: &str, domain: &str, mqtt: &str) -> Home {
-        let text = format!(
-            "[[entity]]\nid = \"{domain}.x\"\nname = {{ en = [\"x\"] }}\ncan = [{can}]\nmqtt = {{ {mqtt} }}\n"
-        );
+        let text =
+            format!("[[entity]]\nid = \"{domain}.x\"\nname = {{ en = [\"x\"] }}\ncan = [{can}]\nmqtt = {{ {mqtt} }}\n");
         Home::parse(&text, "test").expect("a valid house")
     }
 
@@ -239,7 +259,11 @@ mod tests {
             ("light", Brightness(1.0), json!({"state": "ON", "brightness": 254})),
             ("light", Brightness(0.001), json!({"state": "ON", "brightness": 1})),
             ("light", Brightness(7.0), json!({"state": "ON", "brightness": 254})),
-            ("light", Operation::Color { hue: 240.0, saturation: 1.0 }, json!({"color": {"hue": 240, "saturation": 100}})),
+            (
+                "light",
+                Operation::Color { hue: 240.0, saturation: 1.0 },
+                json!({"color": {"hue": 240, "saturation": 100}}),
+            ),
             ("light", ColorTemp { kelvin: 2700.0 }, json!({"color_temp": 370})),
             ("cover", Position(0.4), json!({"position": 40})),
             ("climate", Temperature(21.0), json!({"occupied_heating_setpoint": 21})),
@@ -257,9 +281,10 @@ mod tests {
 
     #[test]
     fn template_payloads() {
-        let mqtt = r#"style = "template", topic = "t", payload = { on = "1", off = "{\"a\": [0]}", brightness = "{value} %",
+        let mqtt =
+            r#"style = "template", topic = "t", payload = { on = "1", off = "{\"a\": [0]}", brightness = "{value} %",
             color_temp = "{value}", temperature = "{\"t\": {value}}", color = "hsv({hue},{saturation})", play = "GO" }"#
-            .replace('\n', " ");
+                .replace('\n', " ");
         let color = Operation::Color { hue: 30.0, saturation: 0.5 };
         let table = [
             (Operation::TurnOn, json!("1")),
@@ -281,7 +306,8 @@ mod tests {
     fn several_targets_are_several_messages_in_order() {
         let home = Home::parse(EMBEDDED_HOME, "embedded").expect("the shipped home parses");
         let lights = home.entities.iter().filter(|e| e.id.domain() == "light").map(|e| e.id.clone()).collect();
-        let command = command(&Action { targets: lights, operation: Operation::TurnOff }, &home, "embedded").expect("valid");
+        let command =
+            command(&Action { targets: lights, operation: Operation::TurnOff }, &home, "embedded").expect("valid");
         assert_eq!(command.message.topic, "zigbee2mqtt/living_room_ceiling/set");
         assert_eq!(command.and.len(), 4);
         assert_eq!((command.and[3].topic.as_str(), &command.and[3].payload), ("home/hallway/light", &json!("0")));
@@ -294,7 +320,8 @@ mod tests {
         let home = house("", "light", z);
         let nobody = Action { targets: Vec::new(), operation: Operation::TurnOn };
         assert!(command(&nobody, &home, "home.toml").is_err());
-        let stranger = Action { targets: vec![crate::facts::home::EntityId("light.y".into())], operation: Operation::TurnOn };
+        let stranger =
+            Action { targets: vec![crate::facts::home::EntityId("light.y".into())], operation: Operation::TurnOn };
         assert!(command(&stranger, &home, "home.toml").expect_err("unknown").key.contains("light.y"));
     }
 
