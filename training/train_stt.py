@@ -1,6 +1,6 @@
 """Trains the speech model: CTC first, the decoder joins later.
 
-    python train_stt.py --steps 9000 --decoder-from 3500
+    python train_stt.py --steps 10000 --decoder-from 4000
 
 Resumes from .cache/stt.pt.  The learning rate is constant after the warm-up and falls linearly over the
 last fifth of the steps, so a run can be lengthened before that fifth begins.
@@ -164,7 +164,7 @@ def main():
     a = argparse.ArgumentParser(description=__doc__)
     a.add_argument("--steps", type=int, default=9000)
     a.add_argument("--decoder-from", type=int, default=3500)
-    a.add_argument("--sets", default="synthetic")
+    a.add_argument("--sets", default="synthetic_en,synthetic_zh")
     a.add_argument("--lr", type=float, default=1.2e-3)
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--checkpoint", default=str(synth.CACHE / "stt.pt"))

@@ -112,7 +112,7 @@ impl Stream<'_> {
                     Job::Utterance(utterance, stamps)
                 }
                 Heard::NothingSaid { wake, .. } => {
-                    Job::Nothing { source: self.source.to_owned(), wake, reason: "nothing was said after the wake word".into() }
+                    Job::Nothing { source: self.source.to_owned(), wake: Some(wake), reason: "nothing was said after the wake word".into() }
                 }
             };
             self.found += 1;

@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 
 pub use self::stamps::WallClock;
 use self::feed::Feed;
+use self::live::Live;
 use self::line::Line;
 use self::stamps::Stamps;
 use self::understand::{Job, Mind, Understood};
@@ -35,6 +36,7 @@ use crate::facts::clock::Clock;
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
 use crate::hear::listener::Listener;
+use crate::hear::mic::Capture;
 use crate::receipt::Receipt;
 
 /// Utterances that wait for the understand thread: people do not speak faster than it understands, and what
@@ -134,11 +136,11 @@ impl Engine {
     /// # Errors
     /// No such device, or none that can be opened.
     pub fn listen(&mut self) -> Result<(), Vec<Fault>> {
-        let live = live::Live { device: self.config.device.clone(), clock: Arc::clone(&self.clock), stop: Arc::clone(&self.stop) };
         let make = self.listener()?;
-        let opened = live.open().map_err(|f| vec![f])?;
-        let listener = make(opened.name()).map_err(|f| vec![f])?;
-        self.feed_with("listen", move |jobs| live.run(opened, listener, &jobs))
+        let capture = Capture::open(self.config.device.as_deref()).map_err(|f| vec![f])?;
+        let listener = make(capture.name()).map_err(|f| vec![f])?;
+        let live = Live { capture, listener, clock: Arc::clone(&self.clock), stop: Arc::clone(&self.stop) };
+        self.feed_with("listen", move |jobs| live.run(&jobs))
     }
 
     /// Feeds sentences; `lines` is asked for the next one from a thread of its own.
