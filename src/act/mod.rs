@@ -9,3 +9,4 @@ pub mod fence;
 pub mod inbox;
 pub mod mqtt;
 pub mod outbox;
+pub mod settings;
