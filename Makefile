@@ -45,14 +45,15 @@ venv: training/requirements.txt
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet -r training/requirements.txt
 
-training/.cache/synthetic.npy:
-	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --en 20000 --zh 12000
+training/.cache/synthetic_zh.npy:
+	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_en --en 20000 --zh 0 --seed 1
+	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_zh --en 0 --zh 14000 --seed 2
 
-train-stt: training/.cache/synthetic.npy
-	cd training && $(abspath $(PYTHON)) train_stt.py --steps 9000 --decoder-from 3000
+train-stt: training/.cache/synthetic_zh.npy
+	cd training && $(abspath $(PYTHON)) train_stt.py --steps 10000 --decoder-from 4000 --sets synthetic_en,synthetic_zh
 	cd training && $(abspath $(PYTHON)) export_stt.py
 
-train-wake: training/.cache/synthetic.npy
+train-wake: training/.cache/synthetic_zh.npy
 	cd training && $(abspath $(PYTHON)) train_wake.py
 
 train-intent:

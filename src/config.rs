@@ -32,8 +32,8 @@ pub struct Config {
     pub device: Option<String>,
     /// Listening.
     pub listen: ListenSettings,
-    /// Wake words; `None`: everything said is a command.
-    pub wake: Option<WakeSettings>,
+    /// Whether a wake word is needed; otherwise everything said is a command.
+    pub wake: bool,
     /// Models: a path, or `None` for the embedded one.
     pub models: Models,
     /// Speech recognition.
@@ -94,7 +94,7 @@ struct RawAudio {
 #[serde(deny_unknown_fields, default)]
 struct RawWake {
     enabled: bool,
-    words: Option<Vec<String>>,
+    words: Vec<String>,
     thresholds: BTreeMap<String, f32>,
     handlers: Option<BTreeMap<String, String>>,
     model: Option<PathBuf>,
@@ -102,16 +102,16 @@ struct RawWake {
 
 impl Default for RawWake {
     fn default() -> Self {
-        Self { enabled: true, words: None, thresholds: BTreeMap::new(), handlers: None, model: None }
+        Self { enabled: true, words: Vec::new(), thresholds: BTreeMap::new(), handlers: None, model: None }
     }
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawEndpointer {
-    silence_ms_min: Option<u32>,
-    utterance_ms_max: Option<u32>,
-    wait_ms_max: Option<u32>,
+    silence_ms_min: Option<u64>,
+    utterance_ms_max: Option<u64>,
+    wait_ms_max: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -183,13 +183,13 @@ impl Config {
         });
         let mut listen = ListenSettings::default();
         let e = &raw.endpointer;
-        let set = |target: &mut u32, value: Option<u32>| *target = value.unwrap_or(*target);
+        let set = |target: &mut u64, value: Option<u64>| *target = value.unwrap_or(*target);
         set(&mut listen.endpointer.silence_ms_min, e.silence_ms_min);
         set(&mut listen.endpointer.utterance_ms_max, e.utterance_ms_max);
         set(&mut listen.endpointer.wait_ms_max, e.wait_ms_max);
-        faults.between("endpointer.silence_ms_min", f64::from(listen.endpointer.silence_ms_min), 100.0, 3000.0);
-        faults.between("endpointer.utterance_ms_max", f64::from(listen.endpointer.utterance_ms_max), 1000.0, 30_000.0);
-        faults.between("endpointer.wait_ms_max", f64::from(listen.endpointer.wait_ms_max), 500.0, 30_000.0);
+        faults.between("endpointer.silence_ms_min", listen.endpointer.silence_ms_min as f64, 100.0, 3000.0);
+        faults.between("endpointer.utterance_ms_max", listen.endpointer.utterance_ms_max as f64, 1000.0, 30_000.0);
+        faults.between("endpointer.wait_ms_max", listen.endpointer.wait_ms_max as f64, 500.0, 30_000.0);
         for (word, &threshold) in &raw.wake.thresholds {
             faults.between(&format!("wake.thresholds.{word}"), f64::from(threshold), 0.0, 1.0);
         }
@@ -204,8 +204,8 @@ impl Config {
         faults.between("stt.threads", threads as f64, 1.0, 64.0);
         let rules = rules(raw.arbiter, raw.wake.handlers, &mut faults);
         let mqtt = mqtt(raw.mqtt, &mut faults);
-        let wake = (raw.wake.enabled && !over.no_wake)
-            .then_some(WakeSettings { words: raw.wake.words, thresholds: raw.wake.thresholds });
+        let wake = raw.wake.enabled && !over.no_wake;
+        listen.wake = WakeSettings { words: raw.wake.words, thresholds: raw.wake.thresholds };
         if !faults.list.is_empty() {
             return Err(faults.list);
         }
@@ -319,7 +319,7 @@ mod tests {
     fn nothing_written_means_the_embedded_defaults() {
         let config = load("").expect("defaults are valid");
         assert!(matches!(config.mqtt.broker, Broker::Embedded { .. }));
-        assert!(config.wake.is_some() && config.models == Models::default());
+        assert!(config.wake && config.models == Models::default());
     }
 
     #[test]

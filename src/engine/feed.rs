@@ -49,11 +49,10 @@ impl Feed {
     fn one(&self, file: &Path, jobs: &Sender<Job>) -> Result<(), Fault> {
         let recording = Recording::open(file)?;
         let source = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-        if recording.invalid_samples > 0 {
-            tracing::warn!("{}: {} samples are not numbers and were taken for silence", file.display(), recording.invalid_samples);
+        for warning in &recording.warnings {
+            tracing::warn!("{}: {warning}", file.display());
         }
-        let mut resampler = Resampler::new(recording.sample_rate_hz)
-            .map_err(|what| Fault::new(file.display().to_string(), "sample rate", what.to_string(), "convert it to 16 kHz"))?;
+        let mut resampler = Resampler::new(recording.sample_rate_hz)?;
         let mut listener = (self.listener)(&source)?;
         let mut stream = Stream { source: &source, feed: self, jobs, zero: self.clock.now(), found: 0 };
         let mut sound = Vec::new();
@@ -65,14 +64,14 @@ impl Feed {
             }
             sound.clear();
             resampler.process(chunk, &mut sound);
-            listener.push(&sound, &mut heard);
+            listener.push(&sound, &mut heard)?;
             if !stream.pass_on(&mut heard) || self.stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
         }
         sound.clear();
         resampler.flush(&mut sound);
-        listener.push(&sound, &mut heard);
+        listener.push(&sound, &mut heard)?;
         listener.finish(&mut heard);
         stream.pass_on(&mut heard);
         stream.end();

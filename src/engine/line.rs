@@ -104,7 +104,8 @@ impl Line {
     async fn publish(&mut self, id: &str, command: &Command, decided: Duration) -> Result<Option<Duration>, String> {
         let Some(link) = &self.link else { return Ok(None) };
         let pass = self.fence.admit(id, decided, self.clock.now()).map_err(|refusal| refusal.to_string())?;
-        link.publish_command(pass, command, ACKNOWLEDGED_WITHIN).await.map(Some).map_err(|e| e.to_string())
+        link.publish_command(pass, command, ACKNOWLEDGED_WITHIN).await.map_err(|e| e.to_string())?;
+        Ok(Some(self.clock.now()))
     }
 }
 

@@ -53,10 +53,13 @@ pub fn recognizer(config: &Config, understanding: &Understanding) -> Result<Box<
 
 /// The wake-word model; `None` where everything said is a command.
 pub fn wake(config: &Config) -> Result<Option<Wake>, Fault> {
-    let Some(settings) = &config.wake else { return Ok(None) };
+    if !config.wake {
+        return Ok(None);
+    }
+    let settings = &config.listen.wake;
     let wake = match &config.models.wake {
-        None => Wake::new(wake::EMBEDDED_MODEL, "embedded wake model", settings),
-        Some(path) => read(path).and_then(|bytes| Wake::new(&bytes, &path.display().to_string(), settings)),
+        None => Wake::from_bytes(wake::EMBEDDED_MODEL, "embedded wake model", settings),
+        Some(path) => read(path).and_then(|bytes| Wake::from_bytes(&bytes, &path.display().to_string(), settings)),
     };
     wake.map(Some)
 }

@@ -164,7 +164,7 @@ fn flac_is_read_whole_or_as_far_as_it_goes() {
     assert!((peak - 0.5).abs() < 0.01, "{peak}");
     let cut = open(&FLAC[..FLAC.len() / 2]).unwrap();
     assert!(cut.samples.len() < 8000 && !cut.samples.is_empty());
-    for len in 0..FLAC.len() {
+    for len in (0..FLAC.len()).step_by(13) {
         let _ = open(&FLAC[..len]);
     }
 }

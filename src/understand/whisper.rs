@@ -5,6 +5,7 @@ use std::ffi::{c_int, c_void};
 
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState, whisper_rs_sys};
 
+use super::ggml;
 use super::stt::Recognizer;
 use crate::facts::audio::{SAMPLE_RATE_HZ, samples_in_ms};
 use crate::facts::error::Fault;
@@ -41,10 +42,7 @@ impl WhisperRecognizer {
     pub fn new(model: &[u8], file: &str, threads: usize) -> Result<Self, Fault> {
         whisper_rs::install_logging_hooks();
         let wrong = |what: String| Fault::new(file, "", what, "give a Whisper model in ggml format, such as ggml-tiny.bin");
-        // whisper.cpp reads sizes from the file and trusts them: look at the first bytes before it does.
-        if model.len() < 1 << 16 || model[..4] != 0x6767_6d6c_u32.to_le_bytes() {
-            return Err(wrong("this is no ggml Whisper model (its first bytes are not \"lmgg\")".into()));
-        }
+        ggml::check(model).map_err(wrong)?;
         let context = WhisperContext::new_from_buffer_with_params(model, WhisperContextParameters::default())
             .map_err(|e| wrong(format!("whisper.cpp cannot load it: {e}")))?;
         let eot = context.token_eot();
