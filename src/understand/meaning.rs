@@ -60,7 +60,11 @@ impl Understanding {
     ///
     /// # Errors
     /// Every fault in the sources, with file and place.
-    pub fn new(home: &Home, sources: &[GrammarSource], classifier: Option<IntentModel>) -> Result<Self, Vec<Fault>> {
+    pub fn new(
+        home: &Home,
+        sources: &[GrammarSource],
+        classifier: Option<IntentModel>,
+    ) -> Result<Self, Vec<Fault>> {
         let mut languages = Vec::new();
         let mut faults = Vec::new();
         for lang in Lang::ALL {

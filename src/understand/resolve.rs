@@ -218,8 +218,7 @@ impl Spotted {
                 let mut here = candidates
                     .iter()
                     .filter(|(id, at)| {
-                        domain.is_none_or(|d| id.split('.').next() == Some(d))
-                            && (area.is_none() || at.as_ref() == area)
+                        domain.is_none_or(|d| id.split('.').next() == Some(d)) && (area.is_none() || at.as_ref() == area)
                     })
                     .map(|(id, _)| id);
                 let id = here.next()?;
@@ -282,14 +281,11 @@ mod tests {
 
     #[test]
     fn slots_are_named_or_missing() {
-        let slots =
-            |text: &str, intent: &str| spot(text).slots(intent).map(|s| serde_json::to_string(&s).expect("serialises"));
+        let slots = |text: &str, intent: &str| {
+            spot(text).slots(intent).map(|s| serde_json::to_string(&s).expect("serialises"))
+        };
         let cases = [
-            (
-                "ceiling light lounge",
-                "HassTurnOn",
-                Some(r#"{"area":"living_room","name":"light.living_room_ceiling"}"#),
-            ),
+            ("ceiling light lounge", "HassTurnOn", Some(r#"{"area":"living_room","name":"light.living_room_ceiling"}"#)),
             ("ceiling light kitchen", "HassTurnOn", None),
             ("light study", "HassTurnOn", Some(r#"{"area":"study","domain":"light"}"#)),
             ("light wine cellar", "HassTurnOn", None),
