@@ -16,7 +16,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::command::bytes;
 use super::fence::Pass;
 use super::inbox::{Inbox, Incoming};
-use super::outbox::{Outbox, Reply, Unpublished};
+use super::outbox::{Outbox, Reply, Told, Unpublished};
+pub use super::settings::{Broker, MqttSettings};
 use crate::facts::bid::{Command, Message};
 use crate::facts::error::Fault;
 use crate::facts::home::check_topic;
@@ -36,42 +37,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const CONNECT_SECONDS_MAX: u64 = 5;
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
-
-/// Which broker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Broker {
-    /// The one inside the process, on loopback; port 0 takes a free one.
-    Embedded {
-        /// 0 or 1..=65535.
-        port: u16,
-    },
-    /// One that runs elsewhere.
-    External {
-        /// Name or address.
-        host: String,
-        /// Usually 1883.
-        port: u16,
-        /// User name, where the broker wants one.
-        user: Option<String>,
-        /// Password for it.
-        password: Option<String>,
-    },
-}
-
-/// How to reach the broker and what our topics are called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MqttSettings {
-    /// Which broker.
-    pub broker: Broker,
-    /// First part of our own topics.
-    pub base: String,
-}
-
-impl Default for MqttSettings {
-    fn default() -> Self {
-        Self { broker: Broker::Embedded { port: 0 }, base: "tiebreak".into() }
-    }
-}
 
 /// How the link is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,15 +117,8 @@ impl Link {
         settings: &MqttSettings,
         embedded_port: Option<u16>,
     ) -> Result<(Self, mpsc::Receiver<Incoming>), Fault> {
-        let base_fault = |what: String| Fault::new("mqtt", "base", what, "for example base = \"tiebreak\"");
-        check_topic(&settings.base).map_err(base_fault)?;
-        if settings.base.starts_with(['$', '/']) || settings.base.ends_with('/') {
-            return Err(base_fault(format!("{:?} begins with '$' or begins or ends with '/'", settings.base)));
-        }
-        let (host, port) = match &settings.broker {
-            Broker::Embedded { port } => ("127.0.0.1", embedded_port.unwrap_or(*port)),
-            Broker::External { host, port, .. } => (host.as_str(), *port),
-        };
+        settings.check()?;
+        let (host, port) = settings.address(embedded_port);
         let (give_up, given_up) = mpsc::channel(1);
         let (tell, incoming) = mpsc::channel(INBOX_MAX);
         let shared = Arc::new(Shared {
@@ -216,7 +174,6 @@ impl Link {
         let result = tokio::time::timeout(within, all).await.unwrap_or(Err(Unpublished::Unacknowledged));
         if result == Err(Unpublished::Unacknowledged) {
             tracing::warn!(id = pass.id(), "no acknowledgement from {}; connecting anew", self.address());
-            // Full means that the task knows already.
             let _ = self.shared.give_up.try_send(session);
         }
         result
@@ -263,10 +220,7 @@ impl Shared {
     }
 
     /// Hands all messages of `command` over, or, before the first, none.
-    fn send_command(
-        &self,
-        command: &Command,
-    ) -> Result<(Vec<oneshot::Receiver<Result<(), Unpublished>>>, u64), Unpublished> {
+    fn send_command(&self, command: &Command) -> Result<(Vec<Told>, u64), Unpublished> {
         let messages = || std::iter::once(&command.message).chain(&command.and);
         for message in messages() {
             check_topic(&message.topic).map_err(Unpublished::Invalid)?;
@@ -310,8 +264,8 @@ impl Shared {
         }
     }
 
-    /// Begins to close; `None` if there is nobody to say goodbye to.
-    fn say_goodbye(&self) -> Option<oneshot::Receiver<Result<(), Unpublished>>> {
+    /// `None` if there is nobody to say goodbye to.
+    fn say_goodbye(&self) -> Option<Told> {
         let mut line = self.line();
         line.closing = true;
         if line.client.is_none() {

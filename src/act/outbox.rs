@@ -38,6 +38,9 @@ impl std::error::Error for Unpublished {}
 /// Whom to tell; nobody, for messages whose fate does not matter.
 pub type Reply = Option<oneshot::Sender<Result<(), Unpublished>>>;
 
+/// Where one is told.
+pub type Told = oneshot::Receiver<Result<(), Unpublished>>;
+
 /// QoS 1 messages under way.
 #[derive(Debug, Default)]
 pub struct Outbox {

@@ -1,7 +1,8 @@
 //! `check`, `devices`, `models`: what is there, and what is wrong with it.
 
 use crate::act::command;
-use crate::act::mqtt::{Broker, reachable};
+use crate::act::mqtt::Broker;
+use crate::act::probe::reachable;
 use crate::config::Config;
 use crate::engine::load;
 use crate::facts::error::Fault;
@@ -37,7 +38,7 @@ pub fn check(config: &Config) -> Exit {
     part("wake words", wake.map_err(|f| vec![f]));
     part("broker", match &config.mqtt.broker {
         Broker::Embedded { .. } => Ok("embedded, started with `run`".into()),
-        Broker::External { host, port, .. } => reachable(host, *port).map(|()| format!("{host}:{port} answers")).map_err(|f| vec![f]),
+        Broker::External { host, port, .. } => reachable(&config.mqtt).map(|()| format!("{host}:{port} answers")).map_err(|f| vec![f]),
     });
     part("capture device", mic::probe(config.device.as_deref()).map_err(|f| vec![f]));
     for fault in &faults {
