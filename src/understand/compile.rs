@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::facts::intent::Lang;
+use crate::facts::intent::{Lang, SlotValue};
 
 use super::automaton::{Automaton, Block, ListKind, ListValue, Range, SlotList, Step};
 use super::grammar::{ContextRules, Scope, plain, slot_value};
