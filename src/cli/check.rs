@@ -40,11 +40,21 @@ pub fn check(config: &Config) -> Exit {
         Broker::Embedded { .. } => Ok("embedded, started with `run`".into()),
         Broker::External { host, port, .. } => reachable(&config.mqtt).map(|()| format!("{host}:{port} answers")).map_err(|f| vec![f]),
     });
-    part("capture device", mic::probe(config.device.as_deref()).map_err(|f| vec![f]));
+    part("capture device", capture_device(config.device.as_deref()));
     for fault in &faults {
         println!("{fault}");
     }
     if faults.is_empty() { Exit::Ok } else { Exit::Failed }
+}
+
+/// Opens the device for a moment. Without any device the configuration is still right: recordings and sentences
+/// over MQTT need none.
+fn capture_device(name: Option<&str>) -> Result<String, Vec<Fault>> {
+    let none = name.is_none() && mic::devices().is_ok_and(|list| list.is_empty());
+    if none {
+        return Ok("none; `run` needs one".into());
+    }
+    mic::Capture::open(name).map(|capture| capture.name().to_owned()).map_err(|f| vec![f])
 }
 
 /// One capture device a line; none is no error (a hub may only get sentences over MQTT).
@@ -56,7 +66,7 @@ pub fn devices() -> Exit {
         }
         Ok(list) => {
             for device in list {
-                println!("{device}");
+                println!("{}  ({})", device.id, device.description);
             }
             Exit::Ok
         }

@@ -108,7 +108,7 @@ fn say(args: Say) -> Exit {
         let needs = Needs { hearing: false, acting: !args.common.dry_run, live: false };
         started(config, needs, |mut engine| {
             let fed = match args.sentence.as_str() {
-                "-" => engine.say(lang, sentences(std::io::stdin().lock())),
+                "-" => engine.say(lang, sentences(std::io::BufReader::new(std::io::stdin()))),
                 _ => engine.say(lang, std::iter::once(args.sentence)),
             };
             match fed {
