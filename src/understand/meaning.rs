@@ -226,11 +226,14 @@ impl Understanding {
             }
         }
         cost += wildcards as f32 + 0.05 * reading.wild as f32;
-        cost += if place { 0.5 } else { 0.0 };
-        if !name && block.slots.contains_key("domain") {
-            cost += 1.5;
-        }
-        cost
+        cost += if place || block.needs_area { 0.5 } else { 0.0 };
+        cost += match (name, block.slots.contains_key("domain")) {
+            (true, _) => 0.0,
+            (false, false) => 1.0,
+            (false, true) => 1.5,
+        };
+        // "turn off the lights" means those of this room before those of the whole house.
+        cost - if block.needs_area { 1.0 } else { 0.0 }
     }
 
     fn classified(&self, text: &[char], lang: Option<Lang>) -> (Option<Lang>, Vec<Hypothesis>) {

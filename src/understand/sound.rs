@@ -52,13 +52,15 @@ fn closest<'a>(word: &[char], known: &'a BTreeSet<Vec<char>>) -> Option<&'a [cha
     }
     let mut best: Option<(usize, &[char])> = None;
     let mut tied = false;
-    for other in known {
-        let longer = word.len().max(other.len());
+    let sound = spelling(word);
+    for other in known.iter().filter(|o| o.len() >= WORD_LEN_MIN) {
+        let other_sound = spelling(other);
+        let longer = sound.len().max(other_sound.len());
         // The first sound is rarely misheard, and asking for it keeps "night" from becoming "light".
-        if other.len() < WORD_LEN_MIN || other[0] != word[0] || word.len().abs_diff(other.len()) * 4 > longer {
+        if other_sound.first() != sound.first() || sound.len().abs_diff(other_sound.len()) * 4 > longer {
             continue;
         }
-        let distance = levenshtein(word, other);
+        let distance = levenshtein(&sound, &other_sound);
         if distance as f32 > DIFFERENCE_MAX * longer as f32 {
             continue;
         }
@@ -72,6 +74,46 @@ fn closest<'a>(word: &[char], known: &'a BTreeSet<Vec<char>>) -> Option<&'a [cha
         }
     }
     best.filter(|_| !tied).map(|(_, other)| other)
+}
+
+/// Spellings of the same sound in English, longer ones first.
+const SAME_SOUND: [(&str, &str); 15] = [
+    ("igh", "i"),
+    ("ea", "i"),
+    ("ee", "i"),
+    ("ei", "i"),
+    ("ie", "i"),
+    ("ai", "a"),
+    ("oo", "u"),
+    ("ou", "u"),
+    ("ph", "f"),
+    ("ck", "k"),
+    ("ce", "s"),
+    ("ci", "s"),
+    ("kn", "n"),
+    ("c", "k"),
+    ("y", "i"),
+];
+
+/// A word by its sound: rules above, double letters once.
+fn spelling(word: &[char]) -> Vec<char> {
+    let word: String = word.iter().collect();
+    let mut out = String::new();
+    let mut rest = word.as_str();
+    while let Some(first) = rest.chars().next() {
+        let rule = SAME_SOUND.iter().find(|(from, _)| rest.starts_with(from));
+        // Of "ce" only the consonant is taken: its vowel may belong to the next rule ("cei").
+        let (taken, sound) = match rule {
+            Some((from @ ("ce" | "ci"), _)) => (from.len() - 1, "s"),
+            Some((from, to)) => (from.len(), *to),
+            None => (first.len_utf8(), &rest[..first.len_utf8()]),
+        };
+        if !out.ends_with(sound) {
+            out.push_str(sound);
+        }
+        rest = &rest[taken..];
+    }
+    out.chars().collect()
 }
 
 /// Letters to insert, delete or replace to make `a` into `b`.
@@ -109,6 +151,7 @@ mod tests {
             ["kitchen", "curtain", "curtains", "light", "bedroom", "ceiling"].iter().map(|w| chars(w)).collect();
         let fix = |t: &str| corrected(&chars(t), &known).map(|(t, n)| (t.into_iter().collect::<String>(), n));
         assert_eq!(fix("the kitchin cealing"), Some(("the kitchen ceiling".to_owned(), 2)));
+        assert_eq!(fix("the sealing light"), Some(("the ceiling light".to_owned(), 1)));
         assert_eq!(fix("the curtins"), Some(("the curtains".to_owned(), 1)));
         for other in ["turn on the night", "bathroom", "wine cellar", "chicken", "the kitchen light"] {
             assert_eq!(fix(other), None, "{other}");
