@@ -217,7 +217,7 @@ def main():
             tx, ty = decoder_batch(texts, tokens, net.decoder.index)
             logits = net.decoder(tx.to(device), h)
             ce = F.cross_entropy(logits.flatten(0, 1), ty.flatten().to(device), ignore_index=-100)
-            loss = loss + 0.5 * ce
+            loss = loss + 0.3 * ce
             now["ce"] = float(ce.detach())
         opt.zero_grad()
         loss.backward()
