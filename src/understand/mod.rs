@@ -1,13 +1,14 @@
 //! Utterance -> transcript -> hypotheses.
 //!
 //! The path of a text: `normalise` -> `automaton` (templates of one language, compiled by `grammar` and
-//! `compile`) -> `meaning` (scores, confidences), and `classifier` with `resolve` where no template matches.
+//! `compile`), run by `matcher` -> `meaning` (scores, confidences), and `classifier` with `resolve` where no template matches.
 
 pub mod automaton;
 pub mod classifier;
 mod compile;
 pub mod ctc_search;
 pub mod grammar;
+pub mod matcher;
 pub mod meaning;
 pub mod normalise;
 pub mod numbers;
