@@ -23,3 +23,9 @@ pub mod understand;
 pub mod decide;
 
 pub mod act;
+
+pub mod config;
+
+pub mod engine;
+
+pub mod cli;

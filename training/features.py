@@ -168,7 +168,7 @@ class Augment:
     def _mask(self, x):
         r, (b, t, _) = self.rng, x.shape
         for i in range(b):
-            for _ in range(2 if self.strength == 1 else 0):
+            for _ in range(round(2 * self.strength)):
                 w, s = int(r.integers(0, 12)), int(r.integers(0, t))
                 x[i, s: s + w] = x[i].mean()
                 w, s = int(r.integers(0, 10)), int(r.integers(0, N_MELS))

@@ -4,7 +4,7 @@ CTC units: blank, word space, the letters a-z and the apostrophe for English, an
 into initial and final for Mandarin.  Letters spell any English word and initials + finals any Mandarin
 syllable, so names and grammars that were never trained on can be recognised.
 The Rust side (src/understand/units.rs) reads the same list from the ONNX model's metadata and splits
-syllables by the same rules; tests/units.rs compares both on every syllable.
+syllables by the same rules; tests/data/syllables.tsv, written from here, is compared there.
 
 Decoder tokens (rows of whisper.cpp's 51865-row multilingual vocabulary): 0..255 single bytes, so that any
 text can be spelled; from 256 on the commonest Chinese characters.

@@ -10,9 +10,14 @@ import random
 import subprocess
 import tempfile
 
+import jieba
 import numpy as np
+import pypinyin
 import soundfile
 
+jieba.setLogLevel(30)
+# Alone, 调 is tiáo where something is adjusted (调到, 调高); pypinyin's own choice is diào.  Words such as 调查 keep theirs.
+pypinyin.load_single_dict({ord("调"): "tiáo,diào"})
 RATE = 16000
 ESPEAK_ACCENTS = ["en-us", "en-gb", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-029", "en-us-nyc"]
 _VARIANTS = """Alex Alicia Andrea Andy Annie AnxiousAndy Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario
@@ -43,8 +48,20 @@ def resample(x, factor):
     return np.interp(t, np.arange(len(x)), x).astype(np.float32)
 
 
+def pinyin(text):
+    """Pinyin with tone numbers, the syllables of one word together: da3kai1 ke4ting1 de5 deng1.
+
+    espeak-ng 1.51 (Debian 12) turns Chinese characters into pinyin and then reads that as English, tone
+    numbers included: 天 comes out as "tian one" (espeak-ng issue 1028).  Its pinyin voice is sound, so the
+    characters are turned into pinyin here.
+    """
+    words = (pypinyin.lazy_pinyin(w, style=pypinyin.Style.TONE3, neutral_tone_with_five=True, v_to_u=False) for w in jieba.cut(text, HMM=False))
+    return " ".join("".join(w) for w in words)
+
+
 def espeak(text, lang, variant, accent="en-us", speed=160, pitch=50, gap=0, path=None):
-    voice = ("cmn" if lang == "zh" else accent) + "+" + variant
+    voice = ("cmn-latn-pinyin" if lang == "zh" else accent) + "+" + variant
+    text = pinyin(text) if lang == "zh" else text
     return _run(["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "-g", str(gap), "-w", "OUT", "--", text])
 
 

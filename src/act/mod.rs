@@ -1,1 +1,14 @@
 //! Verdict -> the world.
+//!
+//! `command` writes an action as MQTT messages, `fence` lets each decision act once, `mqtt` is the link to the
+//! broker (`inbox`: what comes in over it, `outbox`: what waits for its acknowledgement, `settings`), `probe` asks
+//! whether it is there, `broker` is the one inside the process.
+
+pub mod broker;
+pub mod command;
+pub mod fence;
+pub mod inbox;
+pub mod mqtt;
+pub mod outbox;
+pub mod probe;
+pub mod settings;

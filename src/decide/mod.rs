@@ -1,1 +1,17 @@
 //! Hypotheses -> bids -> one verdict.
+//!
+//! `handler` says what may bid, `siri` and `tmall` bid (with `operations` and `targets` to read what is asked
+//! and of which things), `arbiter` decides by the `rules`, `auction` runs one round of it in real time.
+
+pub mod arbiter;
+#[cfg(test)]
+mod arbiter_tests;
+pub mod auction;
+pub mod handler;
+#[cfg(test)]
+mod handler_tests;
+pub mod operations;
+pub mod rules;
+pub mod siri;
+pub mod targets;
+pub mod tmall;

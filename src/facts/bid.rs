@@ -60,6 +60,21 @@ pub enum Operation {
     Temperature(f64),
     /// Volume, 0..=1.
     Volume(f64),
+    /// A key of a player.
+    Media(MediaKey),
+}
+
+/// What a player can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaKey {
+    /// Go on playing.
+    Play,
+    /// Pause.
+    Pause,
+    /// Next track.
+    Next,
+    /// Previous track.
+    Previous,
 }
 
 /// One MQTT message.

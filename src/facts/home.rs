@@ -78,8 +78,9 @@ pub enum Mqtt {
         /// `zigbee2mqtt/<friendly name>`, without `/set`.
         topic: String,
     },
-    /// Any topic with the user's own payloads: `on`, `off`, and with `{value}` filled in `brightness`,
-    /// `color_temp`, `position`, `temperature`, `volume` (percent, kelvin, degrees Celsius).
+    /// Any topic with the user's own payloads: `on`, `off`, `play`, `pause`, `next`, `previous`; with `{value}`
+    /// filled in `brightness`, `position`, `volume` (percent), `color_temp` (kelvin), `temperature` (degrees
+    /// Celsius); with `{hue}` (degrees) and `{saturation}` (percent) filled in `color`.
     Template {
         /// Published to as it stands.
         topic: String,

@@ -1,6 +1,6 @@
 //! Acoustic units: how a word sounds in the alphabet of the CTC model. English is spelled with letters,
 //! Mandarin with toneless pinyin split into initial and final, so any name can be spelled without a lexicon.
-//! `training/units.py` splits by the same rules; tests/units.rs compares both.
+//! `training/units.py` splits by the same rules; tests/data/syllables.tsv is its output, and a test here compares.
 
 use std::collections::HashMap;
 
@@ -168,6 +168,21 @@ pub(crate) mod tests {
         ] {
             assert_eq!(split_syllable(syllable).join(" "), want, "{syllable}");
         }
+    }
+
+    #[test]
+    fn every_syllable_splits_as_in_training() {
+        let known = small_alphabet();
+        let table = include_str!("../../tests/data/syllables.tsv");
+        let mut count = 0;
+        for (syllable, want) in table.lines().filter_map(|l| l.split_once('\t')) {
+            let got = split_syllable(syllable);
+            if got.iter().all(|u| known.ids.contains_key(u)) {
+                assert_eq!(got.join(" "), want, "{syllable}");
+                count += 1;
+            }
+        }
+        assert!(count > 390, "only {count} syllables compared");
     }
 
     #[test]

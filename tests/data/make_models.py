@@ -54,9 +54,9 @@ def tiny():
 
 def wake():
     w = np.zeros((80, 2))
-    w[9:15, 0], w[60:66, 0] = 1, -1  # `low`: what lies about 500 Hz above what lies about 5 kHz
-    w[60:66, 1], w[9:15, 1] = 1, -1
-    b = np.full((1, 2), -8.0)
+    w[9:15, 0], w[65:71, 0] = 1, -1  # `low`: what lies about 500 Hz above what lies about 5 kHz
+    w[65:71, 1], w[9:15, 1] = 1, -1
+    b = np.full((1, 2), -25.0)
     save(
         "wake",
         [

@@ -1,0 +1,66 @@
+# Two commands: `make demo` hears recorded voices and acts; `make test` checks everything.
+CARGO ?= cargo
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+BUILD_PACKAGES := cmake g++ libclang-dev libasound2-dev pkg-config
+TEST_PACKAGES := mosquitto espeak-ng flite
+PYTHON ?= .venv/bin/python
+
+.PHONY: demo test build packages test-packages fmt clippy doc fixtures venv train-stt train-wake train-intent clean
+
+demo: build
+	@$(CARGO) run --release --quiet -- demo
+
+build: packages
+	$(CARGO) build --release --locked
+
+test: packages test-packages
+	$(CARGO) fmt --check
+	$(CARGO) clippy --release --locked --all-targets -- -D warnings
+	$(CARGO) test --release --locked
+
+# Debian package names are asked for only if one is missing, so that a second call needs no network.
+define install
+	@missing=""; for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q "ok installed" || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  echo "Installing system packages:$$missing"; \
+	  command -v apt-get >/dev/null || { echo "This is no Debian: install$$missing by your own package manager" >&2; exit 1; }; \
+	  $(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y --no-install-recommends $$missing; \
+	fi
+endef
+
+packages:
+	$(call install,$(BUILD_PACKAGES))
+	@command -v $(CARGO) >/dev/null || { echo "Rust is missing: install it from https://rustup.rs" >&2; exit 1; }
+
+test-packages:
+	$(call install,$(TEST_PACKAGES))
+
+# --- What made the models and the recordings; not needed to build or to test. ---
+
+# Data of real people and of noise: see docs/training.md for what the folder holds.
+TIEBREAK_DATA ?= ../shared/data
+export TIEBREAK_DATA
+
+venv: training/requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet -r training/requirements.txt
+
+training/.cache/synthetic_zh.npy:
+	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_en --en 20000 --zh 0 --seed 1
+	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_zh --en 0 --zh 14000 --seed 2
+
+train-stt: training/.cache/synthetic_zh.npy
+	cd training && $(abspath $(PYTHON)) train_stt.py --steps 10000 --decoder-from 4000 --sets synthetic_en,synthetic_zh
+	cd training && $(abspath $(PYTHON)) export_stt.py
+
+train-wake: training/.cache/synthetic_zh.npy
+	cd training && $(abspath $(PYTHON)) train_wake.py
+
+train-intent:
+	cd training && $(abspath $(PYTHON)) train_intent.py
+
+fixtures:
+	cd audio-fixtures && $(abspath $(PYTHON)) make.py
+
+clean:
+	$(CARGO) clean

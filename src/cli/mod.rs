@@ -1,0 +1,196 @@
+//! The command line: what was typed -> a call of the engine -> lines on stdout and an exit code.
+
+mod args;
+mod check;
+mod show;
+
+use std::ffi::OsString;
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
+
+use clap::Parser;
+
+use self::args::{Cli, Command, Common, ConfigFlag, Replay, Run, Say};
+use self::show::Style;
+use crate::config::{Config, Overrides};
+use crate::engine::{Engine, Needs};
+use crate::facts::error::Fault;
+use crate::facts::intent::Lang;
+use crate::receipt::Receipt;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0.
+    Ok,
+    /// 1: something failed.
+    Failed,
+    /// 2: bad usage or configuration.
+    Usage,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+        }
+    }
+}
+
+/// Longest line that `say -` reads, in bytes: longer ones are no sentences.
+const LINE_BYTES_MAX: u64 = 1 << 20;
+
+/// Runs the command line `args` (the program's name first).
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Nothing can be done if even the usage cannot be printed.
+            let _ = e.print();
+            return if e.use_stderr() { Exit::Usage } else { Exit::Ok };
+        }
+    };
+    match cli.command {
+        Command::Run(a) => live(a),
+        Command::Replay(a) => replay(a),
+        Command::Say(a) => say(a),
+        Command::Check(a) => with_config(&a, &Overrides::default(), |config| check::check(&config)),
+        Command::Devices => check::devices(),
+        Command::Models(a) => with_config(&a, &Overrides::default(), |config| check::models(&config)),
+    }
+}
+
+fn live(args: Run) -> Exit {
+    let overrides = overrides(&args.common, args.device);
+    with_config(&args.common.config, &overrides, |config| {
+        let needs = Needs { hearing: true, acting: !args.common.dry_run, live: true };
+        started(config, needs, |mut engine| {
+            if let Err(faults) = engine.listen() {
+                return report(&faults);
+            }
+            eprintln!("Listening. Say a wake word and a command; Ctrl-C ends it.");
+            print_all(&mut engine, args.common.json)
+        })
+    })
+}
+
+fn replay(args: Replay) -> Exit {
+    with_config(&args.common.config, &overrides(&args.common, None), |config| {
+        let needs = Needs { hearing: true, acting: !args.common.dry_run, live: false };
+        started(config, needs, |mut engine| {
+            let unreadable = match engine.replay(args.files, args.realtime) {
+                Ok(faults) => faults,
+                Err(faults) => return report(&faults),
+            };
+            let printed = print_all(&mut engine, args.common.json);
+            let faults = unreadable.recv().unwrap_or_default();
+            for fault in &faults {
+                eprintln!("tiebreak: {fault}");
+            }
+            if faults.is_empty() { printed } else { Exit::Failed }
+        })
+    })
+}
+
+fn say(args: Say) -> Exit {
+    let lang = match args.lang.as_deref().map(|tag| Lang::from_tag(tag).ok_or(tag)) {
+        Some(Err(tag)) => {
+            eprintln!("tiebreak: --lang {tag}: this language is not known; write en or zh");
+            return Exit::Usage;
+        }
+        Some(Ok(lang)) => Some(lang),
+        None => None,
+    };
+    with_config(&args.common.config, &overrides(&args.common, None), |config| {
+        let needs = Needs { hearing: false, acting: !args.common.dry_run, live: false };
+        started(config, needs, |mut engine| {
+            let fed = match args.sentence.as_str() {
+                "-" => engine.say(lang, sentences(std::io::BufReader::new(std::io::stdin()))),
+                _ => engine.say(lang, std::iter::once(args.sentence)),
+            };
+            match fed {
+                Ok(()) => print_all(&mut engine, args.common.json),
+                Err(faults) => report(&faults),
+            }
+        })
+    })
+}
+
+/// One sentence a line; what is no UTF-8 is read as far as it goes, empty lines are skipped.
+fn sentences(mut input: impl BufRead) -> impl Iterator<Item = String> {
+    std::iter::from_fn(move || {
+        let mut line = Vec::new();
+        let read = std::io::Read::take(&mut input, LINE_BYTES_MAX).read_until(b'\n', &mut line);
+        match read {
+            Ok(0) => None,
+            Ok(_) => Some(String::from_utf8_lossy(&line).trim().to_owned()),
+            Err(e) => {
+                eprintln!("tiebreak: stdin: {e}");
+                None
+            }
+        }
+    })
+    .filter(|line| !line.is_empty())
+}
+
+fn print_all(engine: &mut Engine, json: bool) -> Exit {
+    let style = if std::io::stdout().is_terminal() { Style::Color } else { Style::Plain };
+    while let Some(receipt) = engine.next() {
+        if let Err(e) = print_one(&receipt, json, style) {
+            // A closed pipe (`tiebreak ... | head`) is no fault of ours.
+            return if e.kind() == std::io::ErrorKind::BrokenPipe { Exit::Ok } else { Exit::Failed };
+        }
+    }
+    Exit::Ok
+}
+
+fn print_one(receipt: &Receipt, json: bool, style: Style) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut out, receipt)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{}", show::receipt(receipt, style))?;
+    }
+    out.flush()
+}
+
+fn overrides(common: &Common, device: Option<String>) -> Overrides {
+    Overrides { home: common.home.clone(), sentences: common.sentences.clone(), device, no_wake: common.no_wake }
+}
+
+fn with_config(flag: &ConfigFlag, overrides: &Overrides, then: impl FnOnce(Config) -> Exit) -> Exit {
+    match Config::load(flag.config.as_deref().map(Path::new), overrides) {
+        Ok(config) => then(config),
+        Err(faults) => report(&faults),
+    }
+}
+
+fn started(config: Config, needs: Needs, then: impl FnOnce(Engine) -> Exit) -> Exit {
+    let external = matches!(config.mqtt.broker, crate::act::mqtt::Broker::External { .. });
+    match Engine::start(config, needs) {
+        Ok(engine) => {
+            if let (Some(port), true) = (engine.broker_port(), needs.live) {
+                eprintln!("Embedded MQTT broker on 127.0.0.1:{port}");
+            }
+            then(engine)
+        }
+        // A broker that is not there is no mistake in the configuration: it may come back.
+        Err(faults) if external && faults.iter().any(|f| f.key.starts_with("mqtt")) => {
+            report(&faults);
+            Exit::Failed
+        }
+        Err(faults) => report(&faults),
+    }
+}
+
+/// One line a fault, on stderr.
+fn report(faults: &[Fault]) -> Exit {
+    for fault in faults {
+        eprintln!("tiebreak: {fault}");
+    }
+    Exit::Usage
+}

@@ -1,0 +1,344 @@
+//! The configuration in two steps: [`Raw`] is exactly what the user typed (unknown keys refused), [`Config`] is
+//! what it means, validated, with every fault named by file, key and remedy. docs/configuration.md lists all keys.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::act::mqtt::{Broker, MqttSettings};
+use crate::decide::rules::{Policy, Rules};
+use crate::facts::error::Fault;
+use crate::facts::home::{EMBEDDED_HOME, Home, toml_fault};
+use crate::hear::listener::ListenSettings;
+use crate::hear::wake::WakeSettings;
+use crate::understand::stt::Engine;
+
+/// Looked for in the working directory when no file is named.
+pub const DEFAULT_FILE: &str = "tiebreak.toml";
+
+/// Everything a run needs, validated.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The house.
+    pub home: Home,
+    /// Where it came from; `embedded` for the one that ships.
+    pub home_file: String,
+    /// A folder of the user's own sentences.
+    pub sentences: Option<PathBuf>,
+    /// Capture device; `None`: the system's default.
+    pub device: Option<String>,
+    /// Listening.
+    pub listen: ListenSettings,
+    /// Whether a wake word is needed; otherwise everything said is a command.
+    pub wake: bool,
+    /// Models: a path, or `None` for the embedded one.
+    pub models: Models,
+    /// Speech recognition.
+    pub engine: Engine,
+    /// Threads for a model, at least 1.
+    pub threads: usize,
+    /// The arbiter.
+    pub rules: Rules,
+    /// The broker.
+    pub mqtt: MqttSettings,
+}
+
+/// Files of models; `None`: the embedded one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Models {
+    /// Speech.
+    pub stt: Option<PathBuf>,
+    /// Wake words.
+    pub wake: Option<PathBuf>,
+    /// Intents.
+    pub intent: Option<PathBuf>,
+}
+
+/// What the command line puts over the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--home`.
+    pub home: Option<PathBuf>,
+    /// `--sentences`.
+    pub sentences: Option<PathBuf>,
+    /// `--device`.
+    pub device: Option<String>,
+    /// `--no-wake`.
+    pub no_wake: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    home: Option<PathBuf>,
+    sentences: Option<PathBuf>,
+    audio: RawAudio,
+    wake: RawWake,
+    endpointer: RawEndpointer,
+    stt: RawStt,
+    intent: RawIntent,
+    arbiter: RawArbiter,
+    mqtt: RawMqtt,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawAudio {
+    device: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawWake {
+    enabled: bool,
+    words: Vec<String>,
+    thresholds: BTreeMap<String, f32>,
+    handlers: Option<BTreeMap<String, String>>,
+    model: Option<PathBuf>,
+}
+
+impl Default for RawWake {
+    fn default() -> Self {
+        Self { enabled: true, words: Vec::new(), thresholds: BTreeMap::new(), handlers: None, model: None }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawEndpointer {
+    silence_ms_min: Option<u64>,
+    utterance_ms_max: Option<u64>,
+    wait_ms_max: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawStt {
+    engine: Option<String>,
+    model: Option<PathBuf>,
+    threads: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawIntent {
+    model: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawArbiter {
+    policy: Option<String>,
+    window_ms: Option<u64>,
+    wake_preference: Option<f64>,
+    margin: Option<f64>,
+    priority: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawMqtt {
+    broker: Option<String>,
+    host: Option<String>,
+    port: Option<u16>,
+    user: Option<String>,
+    password: Option<String>,
+    base: Option<String>,
+}
+
+impl Config {
+    /// Reads `file` (or tiebreak.toml, if there is one, or nothing but defaults) and puts `overrides` over it.
+    ///
+    /// # Errors
+    /// Every fault found, in the configuration and in the home file.
+    pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Self, Vec<Fault>> {
+        let default = Path::new(DEFAULT_FILE);
+        let (raw, name) = match file.or_else(|| default.exists().then_some(default)) {
+            None => (Raw::default(), "embedded defaults".to_owned()),
+            Some(path) => {
+                let name = path.display().to_string();
+                let text = read_text(path)?;
+                (toml::from_str(&text).map_err(|e| vec![toml_fault(&e, &text, &name)])?, name)
+            }
+        };
+        Self::validate(raw, &name, file.and_then(Path::parent), overrides)
+    }
+
+    /// `folder`: where the configuration lies; relative paths in it start there.
+    fn validate(raw: Raw, file: &str, folder: Option<&Path>, over: &Overrides) -> Result<Self, Vec<Fault>> {
+        let beside = |p: PathBuf| folder.map_or(p.clone(), |f| f.join(&p));
+        let mut faults = Faults { file, list: Vec::new() };
+        let home_path = over.home.clone().or_else(|| raw.home.map(beside));
+        let home_file = home_path.as_ref().map_or("embedded".to_owned(), |p| p.display().to_string());
+        let home = match &home_path {
+            None => Home::parse(EMBEDDED_HOME, &home_file),
+            Some(path) => read_text(path).and_then(|text| Home::parse(&text, &home_file)),
+        };
+        let home = home.unwrap_or_else(|mut more| {
+            faults.list.append(&mut more);
+            Home::default()
+        });
+        let mut listen = ListenSettings::default();
+        let e = &raw.endpointer;
+        let set = |target: &mut u64, value: Option<u64>| *target = value.unwrap_or(*target);
+        set(&mut listen.endpointer.silence_ms_min, e.silence_ms_min);
+        set(&mut listen.endpointer.utterance_ms_max, e.utterance_ms_max);
+        set(&mut listen.endpointer.wait_ms_max, e.wait_ms_max);
+        faults.between("endpointer.silence_ms_min", listen.endpointer.silence_ms_min as f64, 100.0, 3000.0);
+        faults.between("endpointer.utterance_ms_max", listen.endpointer.utterance_ms_max as f64, 1000.0, 30_000.0);
+        faults.between("endpointer.wait_ms_max", listen.endpointer.wait_ms_max as f64, 500.0, 30_000.0);
+        for (word, &threshold) in &raw.wake.thresholds {
+            faults.between(&format!("wake.thresholds.{word}"), f64::from(threshold), 0.0, 1.0);
+        }
+        let engine = match raw.stt.engine.as_deref() {
+            None => Engine::default(),
+            Some("ctc") => Engine::Ctc,
+            Some("whisper") => Engine::Whisper,
+            Some(other) => faults.unknown("stt.engine", other, "write \"ctc\" or \"whisper\""),
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = raw.stt.threads.unwrap_or(cores.min(4));
+        faults.between("stt.threads", threads as f64, 1.0, 64.0);
+        let rules = rules(raw.arbiter, raw.wake.handlers, &mut faults);
+        let mqtt = mqtt(raw.mqtt, &mut faults);
+        let wake = raw.wake.enabled && !over.no_wake;
+        listen.wake = WakeSettings { words: raw.wake.words, thresholds: raw.wake.thresholds };
+        if !faults.list.is_empty() {
+            return Err(faults.list);
+        }
+        Ok(Self {
+            home,
+            home_file,
+            sentences: over.sentences.clone().or_else(|| raw.sentences.map(beside)),
+            device: over.device.clone().or(raw.audio.device),
+            listen,
+            wake,
+            models: Models { stt: raw.stt.model.map(beside), wake: raw.wake.model.map(beside), intent: raw.intent.model.map(beside) },
+            engine,
+            threads,
+            rules,
+            mqtt,
+        })
+    }
+}
+
+fn rules(raw: RawArbiter, handlers: Option<BTreeMap<String, String>>, faults: &mut Faults) -> Rules {
+    let mut rules = Rules::default();
+    if let Some(name) = raw.policy {
+        rules.policy = Policy::from_name(&name).unwrap_or_else(|| {
+            faults.unknown("arbiter.policy", &name, "write \"utility\", \"fastest\", \"confidence\" or \"priority\"")
+        });
+    }
+    if let Some(window_ms) = raw.window_ms {
+        faults.between("arbiter.window_ms", window_ms as f64, 1.0, 10_000.0);
+        rules.window = Duration::from_millis(window_ms);
+    }
+    if let Some(preference) = raw.wake_preference {
+        faults.between("arbiter.wake_preference", preference, 0.0, 10.0);
+        rules.wake_preference = preference;
+    }
+    if let Some(margin) = raw.margin {
+        faults.between("arbiter.margin", margin, 0.0, 1.0);
+        rules.margin = margin;
+    }
+    rules.priority = raw.priority.unwrap_or(rules.priority);
+    rules.wake_words = handlers.unwrap_or(rules.wake_words);
+    rules
+}
+
+fn mqtt(raw: RawMqtt, faults: &mut Faults) -> MqttSettings {
+    let defaults = MqttSettings::default();
+    let external = match raw.broker.as_deref() {
+        None => raw.host.is_some(),
+        Some("embedded") => false,
+        Some("external") => true,
+        Some(other) => faults.unknown("mqtt.broker", other, "write \"embedded\" or \"external\""),
+    };
+    if raw.password.is_some() && raw.user.is_none() {
+        faults.add("mqtt.password", "there is a password but no user", "add mqtt.user");
+    }
+    let base = raw.base.unwrap_or(defaults.base);
+    if base.trim_matches('/') != base || crate::facts::home::check_topic(&base).is_err() {
+        faults.add("mqtt.base", &format!("{base:?} cannot begin a topic"), "write for example \"tiebreak\"");
+    }
+    if external && raw.host.as_deref().is_none_or(str::is_empty) {
+        faults.add("mqtt.host", "it is missing", "name the external broker's host");
+    }
+    if !external && (raw.host.is_some() || raw.user.is_some()) {
+        faults.add("mqtt.host", "the embedded broker listens on this machine only and knows no users", "remove host and user, or set broker = \"external\"");
+    }
+    let broker = if external {
+        Broker::External { host: raw.host.unwrap_or_default(), port: raw.port.unwrap_or(1883), user: raw.user, password: raw.password }
+    } else {
+        Broker::Embedded { port: raw.port.unwrap_or(0) }
+    };
+    MqttSettings { broker, base }
+}
+
+fn read_text(path: &Path) -> Result<String, Vec<Fault>> {
+    fs::read_to_string(path).map_err(|e| {
+        vec![Fault::new(path.display().to_string(), "", format!("it cannot be read: {e}"), "check the path; the file must be UTF-8 text")]
+    })
+}
+
+struct Faults<'a> {
+    file: &'a str,
+    list: Vec<Fault>,
+}
+
+impl Faults<'_> {
+    fn add(&mut self, key: &str, what: &str, remedy: &str) {
+        self.list.push(Fault::new(self.file, key, what, remedy));
+    }
+
+    fn unknown<T: Default>(&mut self, key: &str, value: &str, remedy: &str) -> T {
+        self.add(key, &format!("{value:?} is not known"), remedy);
+        T::default()
+    }
+
+    fn between(&mut self, key: &str, value: f64, min: f64, max: f64) {
+        if !(min..=max).contains(&value) {
+            self.add(key, &format!("{value} is not between {min} and {max}"), "correct or remove it");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, Vec<Fault>> {
+        let raw: Raw = toml::from_str(text).map_err(|e| vec![toml_fault(&e, text, "t.toml")])?;
+        Config::validate(raw, "t.toml", None, &Overrides::default())
+    }
+
+    #[test]
+    fn nothing_written_means_the_embedded_defaults() {
+        let config = load("").expect("defaults are valid");
+        assert!(matches!(config.mqtt.broker, Broker::Embedded { .. }));
+        assert!(config.wake && config.models == Models::default());
+    }
+
+    #[test]
+    fn each_fault_names_file_key_and_remedy() {
+        for (text, key) in [
+            ("colour = 1", "1:1"),
+            ("[arbiter]\npolicy = \"loudest\"", "arbiter.policy"),
+            ("[arbiter]\nwindow_ms = 0", "arbiter.window_ms"),
+            ("[arbiter]\nmargin = nan", "arbiter.margin"),
+            ("[stt]\nengine = \"magic\"", "stt.engine"),
+            ("[stt]\nthreads = 0", "stt.threads"),
+            ("[mqtt]\nbroker = \"external\"", "mqtt.host"),
+            ("[mqtt]\nbase = \"a/#\"", "mqtt.base"),
+            ("[mqtt]\nhost = \"h\"\npassword = \"p\"", "mqtt.password"),
+            ("[wake.thresholds]\nhey_siri = 2.0", "wake.thresholds.hey_siri"),
+            ("home = \"no/such/home.toml\"", ""),
+        ] {
+            let faults = load(text).expect_err(text);
+            assert!(faults.iter().any(|f| f.key == key && !f.remedy.is_empty() && !f.file.is_empty()), "{text}: {faults:?}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Loads grammars and models as the configuration says; every fault is found here, at the start, never at
+//! first use. `tiebreak check` calls the same functions.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::decide::handler::Handler;
+use crate::decide::siri::Siri;
+use crate::decide::tmall::Tmall;
+use crate::facts::error::Fault;
+use crate::facts::intent::Lang;
+use crate::hear::wake::{self, Wake};
+use crate::onnx::Model;
+use crate::understand::classifier::{self, IntentModel};
+use crate::understand::ctc::{self, CtcRecognizer};
+use crate::understand::stt::{Engine, Recognizer};
+use crate::understand::whisper::{self, WhisperRecognizer};
+use crate::understand::{Understanding, embedded_grammars, load_sentences};
+
+/// No model file of ours or of OpenAI's is larger (ggml-large-v3 has 3.1 GB).
+const MODEL_BYTES_MAX: u64 = 4 << 30;
+
+/// Grammars (the embedded ones and the user's own) and the intent classifier.
+pub fn understanding(config: &Config) -> Result<Understanding, Vec<Fault>> {
+    let mut sources = embedded_grammars();
+    if let Some(dir) = &config.sentences {
+        sources.extend(load_sentences(dir)?);
+    }
+    let model = match &config.models.intent {
+        None => intent_model(classifier::EMBEDDED_MODEL, "embedded intent model"),
+        Some(path) => read(path).and_then(|bytes| intent_model(&bytes, &path.display().to_string())),
+    };
+    Understanding::new(&config.home, &sources, Some(model.map_err(|f| vec![f])?))
+}
+
+fn intent_model(bytes: &[u8], name: &str) -> Result<IntentModel, Fault> {
+    IntentModel::new(Model::from_bytes(bytes, name)?, name)
+}
+
+/// The speech recogniser, made to hear what `understanding` understands.
+pub fn recognizer(config: &Config, understanding: &Understanding) -> Result<Box<dyn Recognizer>, Fault> {
+    let custom = config.models.stt.as_deref().map(|path| read(path).map(|bytes| (bytes, path.display().to_string())));
+    let custom = custom.transpose()?;
+    match config.engine {
+        Engine::Ctc => {
+            let (bytes, name) = custom.as_ref().map_or((ctc::EMBEDDED_MODEL, "embedded speech model"), |(b, n)| (b, n));
+            let speakable = Lang::ALL.map(|lang| understanding.speakable(lang));
+            Ok(Box::new(CtcRecognizer::new(bytes, name, &speakable)?))
+        }
+        Engine::Whisper => {
+            let (bytes, name) = custom.as_ref().map_or((whisper::EMBEDDED_MODEL, "embedded Whisper model"), |(b, n)| (b, n));
+            Ok(Box::new(WhisperRecognizer::new(bytes, name, config.threads)?))
+        }
+    }
+}
+
+/// The wake-word model; `None` where everything said is a command.
+pub fn wake(config: &Config) -> Result<Option<Wake>, Fault> {
+    if !config.wake {
+        return Ok(None);
+    }
+    let settings = &config.listen.wake;
+    let wake = match &config.models.wake {
+        None => Wake::from_bytes(wake::EMBEDDED_MODEL, "embedded wake model", settings),
+        Some(path) => read(path).and_then(|bytes| Wake::from_bytes(&bytes, &path.display().to_string(), settings)),
+    };
+    wake.map(Some)
+}
+
+/// The handlers inside the process.
+pub fn handlers(config: &Config) -> Vec<Arc<dyn Handler>> {
+    let home = Arc::new(config.home.clone());
+    vec![Arc::new(Siri::new(Arc::clone(&home))), Arc::new(Tmall::new(home, &config.mqtt.base))]
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Fault> {
+    let fault = |what: String| Fault::new(path.display().to_string(), "", what, "check the path of the model in the configuration");
+    let size = fs::metadata(path).map_err(|e| fault(format!("it cannot be read: {e}")))?;
+    if !size.is_file() || size.len() > MODEL_BYTES_MAX {
+        return Err(fault("it is no file of a model's size".into()));
+    }
+    fs::read(path).map_err(|e| fault(format!("it cannot be read: {e}")))
+}

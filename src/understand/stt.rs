@@ -1,0 +1,24 @@
+//! Speech to text: one trait, two engines. `ctc` (ctc.rs) hears only what the grammars and the home's names
+//! can form, and says when it is something else; `whisper` (whisper.rs) runs any Whisper model in ggml format.
+
+use crate::facts::error::Fault;
+use crate::facts::utterance::{Transcript, Utterance};
+
+/// A speech recogniser. It may take its time: it runs on the understand thread, never on the listening one.
+pub trait Recognizer: Send {
+    /// What was said in `utterance`; `None` if there is no speech in it.
+    ///
+    /// # Errors
+    /// A model that breaks; the utterance is then lost, the next one is tried again.
+    fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Transcript>, Fault>;
+}
+
+/// Which engine recognises speech.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// The embedded acoustic model with the grammar-constrained search.
+    #[default]
+    Ctc,
+    /// whisper.cpp with the embedded model or one of the user's.
+    Whisper,
+}

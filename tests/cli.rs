@@ -1,0 +1,188 @@
+//! The command line as scripts see it: exit codes, JSON on stdout only, errors that name file, key and remedy.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn tiebreak(args: &[&str], stdin: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tiebreak"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    child.stdin.take().expect("piped").write_all(stdin.as_bytes()).expect("it reads stdin");
+    child.wait_with_output().expect("it ends")
+}
+
+fn receipts(out: &Output) -> Vec<Value> {
+    let text = String::from_utf8(out.stdout.clone()).expect("UTF-8");
+    text.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{l}: {e}"))).collect()
+}
+
+fn stderr(out: &Output) -> String {
+    String::from_utf8_lossy(&out.stderr).into_owned()
+}
+
+#[test]
+fn a_sentence_becomes_one_receipt_with_the_contracts_names() {
+    let out = tiebreak(&["say", "turn on the kitchen light", "--json"], "");
+    assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
+    let all = receipts(&out);
+    assert_eq!(all.len(), 1);
+    let r = &all[0];
+    assert_eq!(r["verdict"]["kind"], "award", "{r}");
+    assert_eq!(r["hypotheses"][0]["intent"], "HassTurnOn");
+    assert_eq!(r["hypotheses"][0]["via"], "grammar");
+    assert_eq!(r["command"]["topic"], "zigbee2mqtt/kitchen_light/set");
+    assert_eq!(r["command"]["payload"], serde_json::json!({"state": "ON"}));
+    assert_eq!(r["command"]["retain"], false);
+    assert!(r["id"].as_str().is_some_and(|id| id.len() == 26) && r["timeline_ms"]["published"].is_number(), "{r}");
+    assert!(r["bids"].as_array().is_some_and(|b| b.iter().filter(|b| b["outcome"] == "won").count() == 1), "{r}");
+    assert!(r["wake"].is_null(), "what is absent is left out");
+}
+
+#[test]
+fn chinese_is_on_equal_footing() {
+    let out = tiebreak(&["say", "打开客厅的灯", "--json", "--lang", "zh-CN", "--dry-run"], "");
+    let r = &receipts(&out)[0];
+    assert_eq!(r["lang"], "zh");
+    assert_eq!(r["command"]["topic"], "zigbee2mqtt/living_room_ceiling/set", "{r}");
+    assert!(r["timeline_ms"]["published"].is_null(), "a dry run publishes nothing: {r}");
+}
+
+#[test]
+fn one_receipt_a_line_whatever_the_lines_hold() {
+    let long = "turn on ".repeat(100_000);
+    let lines = format!("turn off the kitchen light\n\n\u{1}\u{2}\n🙂🙂\n打开卧室的风扇\nwhat a lovely day it is\n{long}\n");
+    let out = tiebreak(&["say", "-", "--json", "--dry-run"], &lines);
+    assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
+    let kinds: Vec<String> = receipts(&out).iter().map(|r| r["verdict"]["kind"].as_str().unwrap_or("?").to_owned()).collect();
+    assert_eq!(kinds, ["award", "none", "none", "award", "none", "none"]);
+}
+
+#[test]
+fn a_room_that_does_not_exist_is_not_another_room() {
+    for sentence in ["turn on the light in the wine cellar", "打开酒窖的灯"] {
+        let r = &receipts(&tiebreak(&["say", sentence, "--json", "--dry-run"], ""))[0];
+        assert_eq!(r["verdict"]["kind"], "none", "{r}");
+        assert!(r["command"].is_null(), "{r}");
+    }
+}
+
+#[test]
+fn wrong_usage_and_configuration_exit_with_2_and_say_where() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).expect("writable");
+        path.display().to_string()
+    };
+    let config = write("bad.toml", "[arbiter]\npolicy = \"loudest\"\n");
+    let unknown = write("unknown.toml", "[mqtt]\ncolour = \"red\"\n");
+    let home = write("home.toml", "[[entity]]\nid = \"light.a\"\nname = { en = [\"a\"] }\nrooom = \"x\"\n");
+    let model = write("model.toml", "[stt]\nengine = \"whisper\"\nmodel = \"nothing.bin\"\n");
+    let wrong_model = write("wrong.toml", &format!("[stt]\nengine = \"ctc\"\nmodel = {:?}\n", dir.path().join("bad.toml")));
+    let cases: [(&[&str], &[&str]); 7] = [
+        (&["say"], &["SENTENCE"]),
+        (&["say", "hello", "--lang", "tlh"], &["tlh", "en or zh"]),
+        (&["say", "hello", "--config", &config], &["bad.toml", "arbiter.policy", "utility"]),
+        (&["say", "hello", "--config", &unknown], &["unknown.toml", "2:1", "colour"]),
+        (&["say", "hello", "--home", &home], &["home.toml", "4:1", "rooom"]),
+        (&["replay", "x.wav", "--dry-run", "--config", &model], &["nothing.bin", "path"]),
+        (&["replay", "x.wav", "--dry-run", "--config", &wrong_model], &["bad.toml"]),
+    ];
+    for (args, parts) in cases {
+        let out = tiebreak(args, "");
+        let said = stderr(&out);
+        assert_eq!(out.status.code(), Some(2), "{args:?}: {said}");
+        assert!(parts.iter().all(|p| said.contains(p)), "{args:?}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_named_and_nothing_hangs() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound").port();
+    let path = dir.path().join("t.toml");
+    fs::write(&path, format!("[mqtt]\nbroker = \"external\"\nhost = \"127.0.0.1\"\nport = {free}\n")).expect("writable");
+    let config = path.display().to_string();
+    let out = tiebreak(&["say", "turn on the kitchen light", "--config", &config], "");
+    assert_ne!(out.status.code(), Some(0));
+    assert!(stderr(&out).contains(&free.to_string()), "{}", stderr(&out));
+    let dry = tiebreak(&["say", "turn on the kitchen light", "--config", &config, "--dry-run", "--json"], "");
+    assert_eq!(dry.status.code(), Some(0), "a dry run needs no broker: {}", stderr(&dry));
+}
+
+/// A WAV file: format tag, channels, rate, bits, and the raw data.
+fn wav(tag: u16, channels: u16, rate: u32, bits: u16, data: &[u8]) -> Vec<u8> {
+    let block = channels * bits / 8;
+    let mut out = Vec::new();
+    out.extend(b"RIFF");
+    out.extend((36 + data.len() as u32).to_le_bytes());
+    out.extend(b"WAVEfmt ");
+    out.extend(16u32.to_le_bytes());
+    for v in [tag, channels] {
+        out.extend(v.to_le_bytes());
+    }
+    out.extend(rate.to_le_bytes());
+    out.extend((rate * u32::from(block)).to_le_bytes());
+    for v in [block, bits] {
+        out.extend(v.to_le_bytes());
+    }
+    out.extend(b"data");
+    out.extend((data.len() as u32).to_le_bytes());
+    out.extend(data);
+    out
+}
+
+#[test]
+fn odd_recordings_give_a_clear_error_or_a_receipt_and_never_a_panic() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let nan: Vec<u8> = std::iter::repeat_n(f32::NAN.to_le_bytes(), 16_000).flatten().collect();
+    let whole = wav(1, 1, 16_000, 16, &[0; 32_000]);
+    // Name, bytes, and whether it is sound.
+    let cases: Vec<(&str, Vec<u8>, bool)> = vec![
+        ("8-bit.wav", wav(1, 1, 16_000, 8, &[128; 16_000]), true),
+        ("24-bit.wav", wav(1, 1, 16_000, 24, &[0; 48_000]), true),
+        ("float.wav", wav(3, 1, 16_000, 32, &[0; 64_000]), true),
+        ("six-channels.wav", wav(1, 6, 48_000, 16, &[0; 96_000]), true),
+        ("nan.wav", wav(3, 1, 16_000, 32, &nan), true),
+        ("truncated.wav", whole[..20_000].to_vec(), true),
+        ("header-only.wav", whole[..30].to_vec(), false),
+        ("empty.wav", Vec::new(), false),
+        ("no-samples.wav", wav(1, 1, 16_000, 16, &[]), false),
+        ("zero-hertz.wav", wav(1, 1, 0, 16, &[0; 3200]), false),
+        ("text.wav", b"turn on the light, please\n".to_vec(), false),
+        ("missing.wav", Vec::new(), false),
+    ];
+    for (name, bytes, is_sound) in &cases {
+        let path = dir.path().join(name);
+        if *name != "missing.wav" {
+            fs::write(&path, bytes).expect("writable");
+        }
+        check_one(&path, *is_sound);
+    }
+}
+
+fn check_one(path: &Path, is_sound: bool) {
+    let name = path.file_name().expect("named").to_string_lossy().into_owned();
+    let out = tiebreak(&["replay", &path.display().to_string(), "--json", "--dry-run"], "");
+    let said = stderr(&out);
+    assert!(!said.contains("panicked"), "{name}: {said}");
+    let got = receipts(&out);
+    if is_sound {
+        assert_eq!(out.status.code(), Some(0), "{name}: {said}");
+        assert_eq!(got.len(), 1, "{name}: one receipt says that there was nothing");
+        assert_eq!(got[0]["verdict"]["kind"], "none", "{name}");
+        assert_eq!(got[0]["source"], name.as_str());
+    } else {
+        assert_eq!(out.status.code(), Some(1), "{name}: {said}");
+        assert!(got.is_empty() && said.contains(&name) && said.contains("; "), "{name}: {said}");
+    }
+}
