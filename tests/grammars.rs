@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tiebreak::facts::home::{EMBEDDED_HOME, Home};
 use tiebreak::facts::intent::{Lang, SlotValue};
+use tiebreak::understand::classifier::IntentModel;
 use tiebreak::understand::grammar::embedded_grammars;
 use tiebreak::understand::meaning::Understanding;
 use tiebreak::understand::sentences::parse_yaml;
@@ -31,9 +32,10 @@ fn sentence_tests(lang: Lang) -> SentenceTests {
 
 fn understanding() -> Understanding {
     let home = Home::parse(EMBEDDED_HOME, "home.toml").expect("the shipped home is valid");
-    Understanding::new(&home, &embedded_grammars(), None).unwrap_or_else(|faults| {
-        panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    })
+    let model = include_bytes!("../models/intent.onnx");
+    let classifier = IntentModel::from_bytes(model, "models/intent.onnx").unwrap_or_else(|e| panic!("{e}"));
+    Understanding::new(&home, &embedded_grammars(), Some(classifier))
+        .unwrap_or_else(|faults| panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 
 fn check(lang: Lang, positive_min: usize) {
@@ -52,7 +54,9 @@ fn check(lang: Lang, positive_min: usize) {
                         wrong.push(format!("{sentence}: unsure: {hypotheses:?}"));
                     }
                 }
-                Some(h) => wrong.push(format!("{sentence}: {} {:?}, not {} {:?}", h.intent, h.slots, case.intent, case.slots)),
+                Some(h) => {
+                    wrong.push(format!("{sentence}: {} {:?}, not {} {:?}", h.intent, h.slots, case.intent, case.slots))
+                }
                 None => wrong.push(format!("{sentence}: not understood, should be {} {:?}", case.intent, case.slots)),
             }
         }

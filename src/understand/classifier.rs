@@ -32,11 +32,13 @@ pub struct IntentModel {
 }
 
 impl IntentModel {
-    /// Reads what the model says about itself; `name` is for messages.
+    /// Loads a model from the bytes of its file; `name` is the file as the user named it.
     ///
     /// # Errors
-    /// Metadata that is missing or does not fit the model's output, or a model that does not run.
-    pub fn new(mut model: Model, name: &str) -> Result<Self, Fault> {
+    /// No ONNX model, one without our metadata or whose metadata does not fit its output, or one that does
+    /// not run.
+    pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Self, Fault> {
+        let mut model = Model::from_bytes(bytes, name)?;
         let remedy = "use models/intent.onnx, or train one with training/train_intent.py";
         let metadata = |model: &Model, key: &str| {
             model.metadata(key).ok_or_else(|| Fault::new(name, key, "the model lacks this metadata", remedy))
@@ -125,4 +127,77 @@ pub fn grams(tokens: &[String]) -> Vec<f32> {
 fn bucket(text: &str) -> usize {
     let hash = text.bytes().fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
     hash as usize % GRAMS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::home::{EMBEDDED_HOME, Home};
+    use crate::understand::grammar::embedded_grammars;
+    use crate::understand::meaning::Understanding;
+
+    const SHIPPED: &[u8] = include_bytes!("../../models/intent.onnx");
+
+    #[derive(serde::Deserialize)]
+    struct Reference {
+        tokens: Vec<String>,
+        grams: Vec<(usize, f32)>,
+        best: String,
+        probability: f32,
+    }
+
+    #[test]
+    fn features_and_answers_equal_the_trainers() {
+        let mut model = IntentModel::from_bytes(SHIPPED, "intent.onnx").expect("the shipped model loads");
+        let references: Vec<Reference> =
+            serde_json::from_str(include_str!("../../models/intent_reference.json")).expect("valid");
+        assert!(references.len() >= 5);
+        for r in references {
+            let ours = grams(&r.tokens);
+            assert_eq!(ours.iter().filter(|v| **v > 0.0).count(), r.grams.len(), "{:?}", r.tokens);
+            for (k, v) in r.grams {
+                assert!((ours[k] - v).abs() < 1e-5, "{:?} bucket {k}: {} is not {v}", r.tokens, ours[k]);
+            }
+            let p = probabilities(&mut model.model, &ours).expect("runs");
+            let best = (0..p.len()).max_by(|a, b| p[*a].total_cmp(&p[*b])).expect("some");
+            assert_eq!(model.intents[best], r.best, "{:?}", r.tokens);
+            assert!((p[best] - r.probability).abs() < 1e-3, "{:?}: {} is not {}", r.tokens, p[best], r.probability);
+        }
+    }
+
+    #[test]
+    fn catches_what_templates_miss_and_nothing_else() {
+        let home = Home::parse(EMBEDDED_HOME, "embedded").expect("valid");
+        let model = IntentModel::from_bytes(SHIPPED, "intent.onnx").expect("the shipped model loads");
+        let understanding = Understanding::new(&home, &embedded_grammars(), Some(model)).expect("valid");
+        let first = |text: &str| understanding.hypotheses(text, None).1.into_iter().next();
+        for (text, intent, slot, value) in [
+            ("make sure that the ceiling light is switched on", "HassTurnOn", "name", "light.living_room_ceiling"),
+            ("the bedside lamp should be switched off please", "HassTurnOff", "name", "light.bedroom_lamp"),
+            ("吊灯应该关掉", "HassTurnOff", "name", "light.living_room_ceiling"),
+            ("台灯应该开着", "HassTurnOn", "name", "light.bedroom_lamp"),
+        ] {
+            let h = first(text).unwrap_or_else(|| panic!("{text}: not understood"));
+            assert_eq!((h.intent.as_str(), h.text(slot), h.via), (intent, Some(value), Via::Classifier), "{text}");
+            assert!(h.confidence >= CONFIDENCE_MIN, "{text}: {}", h.confidence);
+        }
+        for text in [
+            "make sure that the light in the wine cellar is switched on",
+            "the attic fan should be on",
+            "my grandmother used to bake bread every sunday",
+            "she turned on the ceiling light",
+            "打开酒窖的灯",
+            "阁楼的风扇应该关掉",
+            "我昨天和朋友一起去爬山了",
+            "good morning",
+        ] {
+            assert_eq!(first(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_model_of_another_kind_is_a_fault() {
+        assert!(IntentModel::from_bytes(b"not a model", "x.onnx").is_err());
+        assert!(IntentModel::from_bytes(&SHIPPED[..SHIPPED.len() / 2], "x.onnx").is_err());
+    }
 }

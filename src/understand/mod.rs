@@ -4,7 +4,7 @@
 //! `speakable` and `units` make of the grammars; or `whisper`.
 //!
 //! The path of a text: `normalise` -> `automaton` (templates of one language, compiled by `grammar` and
-//! `compile`) -> `meaning` (scores, confidences), and `classifier` with `resolve` where no template matches.
+//! `compile`), run by `matcher` -> `meaning` (scores, confidences), and `classifier` with `resolve` where no template matches.
 
 pub mod automaton;
 pub mod classifier;
@@ -13,6 +13,7 @@ pub mod ctc;
 pub mod ctc_search;
 mod ggml;
 pub mod grammar;
+pub mod matcher;
 pub mod meaning;
 pub mod normalise;
 pub mod numbers;

@@ -50,30 +50,34 @@ fn closest<'a>(word: &[char], known: &'a BTreeSet<Vec<char>>) -> Option<&'a [cha
     if word.len() < WORD_LEN_MIN || !word.iter().all(char::is_ascii_lowercase) || known.contains(word) {
         return None;
     }
-    let mut best: Option<(usize, &[char])> = None;
+    let mut best: Option<(f32, &[char])> = None;
     let mut tied = false;
     let sound = spelling(word);
     for other in known.iter().filter(|o| o.len() >= WORD_LEN_MIN) {
-        let other_sound = spelling(other);
-        let longer = sound.len().max(other_sound.len());
-        // The first sound is rarely misheard, and asking for it keeps "night" from becoming "light".
-        if other_sound.first() != sound.first() || sound.len().abs_diff(other_sound.len()) * 4 > longer {
-            continue;
-        }
-        let distance = levenshtein(&sound, &other_sound);
-        if distance as f32 > DIFFERENCE_MAX * longer as f32 {
+        let difference = difference(word, other).min(difference(&sound, &spelling(other)));
+        if difference > DIFFERENCE_MAX {
             continue;
         }
         match best {
-            Some((d, _)) if distance > d => {}
-            Some((d, _)) if distance == d => tied = true,
+            Some((least, _)) if difference > least => {}
+            Some((least, _)) if difference == least => tied = true,
             _ => {
-                best = Some((distance, other));
+                best = Some((difference, other));
                 tied = false;
             }
         }
     }
     best.filter(|_| !tied).map(|(_, other)| other)
+}
+
+/// Which part of the longer one's letters differs; everything where they begin differently, for the first
+/// sound is rarely misheard and "night" must not become "light".
+fn difference(a: &[char], b: &[char]) -> f32 {
+    let longer = a.len().max(b.len());
+    if a.first() != b.first() || (a.len().abs_diff(b.len())) as f32 > DIFFERENCE_MAX * longer as f32 {
+        return 1.0;
+    }
+    levenshtein(a, b) as f32 / longer as f32
 }
 
 /// Spellings of the same sound in English, longer ones first.
