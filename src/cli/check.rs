@@ -22,24 +22,36 @@ pub fn check(config: &Config) -> Exit {
     };
     part("configuration", Ok("valid".into()));
     let home = &config.home;
-    part("home", match command::faults(home, &config.home_file) {
-        list if list.is_empty() => Ok(format!("{} with {} areas and {} entities", config.home_file, home.areas.len(), home.entities.len())),
-        list => Err(list),
-    });
+    part(
+        "home",
+        match command::faults(home, &config.home_file) {
+            list if list.is_empty() => {
+                Ok(format!("{} with {} areas and {} entities", config.home_file, home.areas.len(), home.entities.len()))
+            }
+            list => Err(list),
+        },
+    );
     match load::understanding(config) {
         Ok(understanding) => {
             part("grammars and intent model", Ok("compiled".into()));
-            let speech = load::recognizer(config, &understanding).map(|_| format!("{:?} engine", config.engine).to_lowercase());
+            let speech =
+                load::recognizer(config, &understanding).map(|_| format!("{:?} engine", config.engine).to_lowercase());
             part("speech model", speech.map_err(|f| vec![f]));
         }
         Err(list) => part("grammars and intent model", Err(list)),
     }
-    let wake = load::wake(config).map(|w| w.map_or("switched off".to_owned(), |w| w.words().collect::<Vec<_>>().join(", ")));
+    let wake =
+        load::wake(config).map(|w| w.map_or("switched off".to_owned(), |w| w.words().collect::<Vec<_>>().join(", ")));
     part("wake words", wake.map_err(|f| vec![f]));
-    part("broker", match &config.mqtt.broker {
-        Broker::Embedded { .. } => Ok("embedded, started with `run`".into()),
-        Broker::External { host, port, .. } => reachable(&config.mqtt).map(|()| format!("{host}:{port} answers")).map_err(|f| vec![f]),
-    });
+    part(
+        "broker",
+        match &config.mqtt.broker {
+            Broker::Embedded { .. } => Ok("embedded, started with `run`".into()),
+            Broker::External { host, port, .. } => {
+                reachable(&config.mqtt).map(|()| format!("{host}:{port} answers")).map_err(|f| vec![f])
+            }
+        },
+    );
     part("capture device", capture_device(config.device.as_deref()));
     for fault in &faults {
         println!("{fault}");
@@ -76,7 +88,8 @@ pub fn devices() -> Exit {
 
 /// The models in use, and where they come from.
 pub fn models(config: &Config) -> Exit {
-    let from = |path: &Option<std::path::PathBuf>| path.as_ref().map_or("embedded".to_owned(), |p| p.display().to_string());
+    let from =
+        |path: &Option<std::path::PathBuf>| path.as_ref().map_or("embedded".to_owned(), |p| p.display().to_string());
     println!("speech   {} ({} engine)", from(&config.models.stt), format!("{:?}", config.engine).to_lowercase());
     println!("wake     {}", from(&config.models.wake));
     println!("intent   {}", from(&config.models.intent));

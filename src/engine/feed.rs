@@ -111,9 +111,11 @@ impl Stream<'_> {
                     };
                     Job::Utterance(utterance, stamps)
                 }
-                Heard::NothingSaid { wake, .. } => {
-                    Job::Nothing { source: self.source.to_owned(), wake: Some(wake), reason: "nothing was said after the wake word".into() }
-                }
+                Heard::NothingSaid { wake, .. } => Job::Nothing {
+                    source: self.source.to_owned(),
+                    wake: Some(wake),
+                    reason: "nothing was said after the wake word".into(),
+                },
             };
             self.found += 1;
             self.jobs.send(job).is_ok()

@@ -12,7 +12,6 @@ use crate::decide::tmall::Tmall;
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
 use crate::hear::wake::{self, Wake};
-use crate::onnx::Model;
 use crate::understand::classifier::{self, IntentModel};
 use crate::understand::ctc::{self, CtcRecognizer};
 use crate::understand::stt::{Engine, Recognizer};
@@ -33,14 +32,10 @@ pub fn understanding(config: &Config) -> Result<Understanding, Vec<Fault>> {
         sources.extend(load_sentences(dir)?);
     }
     let model = match &config.models.intent {
-        None => intent_model(classifier::EMBEDDED_MODEL, "embedded intent model"),
-        Some(path) => read(path).and_then(|bytes| intent_model(&bytes, &path.display().to_string())),
+        None => IntentModel::from_bytes(classifier::EMBEDDED_MODEL, "embedded intent model"),
+        Some(path) => read(path).and_then(|bytes| IntentModel::from_bytes(&bytes, &path.display().to_string())),
     };
     Understanding::new(&config.home, &sources, Some(model.map_err(|f| vec![f])?))
-}
-
-fn intent_model(bytes: &[u8], name: &str) -> Result<IntentModel, Fault> {
-    IntentModel::new(Model::from_bytes(bytes, name)?, name)
 }
 
 /// The speech recogniser, made to hear what `understanding` understands.
@@ -54,7 +49,8 @@ pub fn recognizer(config: &Config, understanding: &Understanding) -> Result<Box<
             Ok(Box::new(CtcRecognizer::new(bytes, name, &speakable, &LEAD_INS.map(str::to_owned))?))
         }
         Engine::Whisper => {
-            let (bytes, name) = custom.as_ref().map_or((whisper::EMBEDDED_MODEL, "embedded Whisper model"), |(b, n)| (b, n));
+            let (bytes, name) =
+                custom.as_ref().map_or((whisper::EMBEDDED_MODEL, "embedded Whisper model"), |(b, n)| (b, n));
             Ok(Box::new(WhisperRecognizer::new(bytes, name, config.threads)?))
         }
     }
@@ -80,7 +76,9 @@ pub fn handlers(config: &Config) -> Vec<Arc<dyn Handler>> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
-    let fault = |what: String| Fault::new(path.display().to_string(), "", what, "check the path of the model in the configuration");
+    let fault = |what: String| {
+        Fault::new(path.display().to_string(), "", what, "check the path of the model in the configuration")
+    };
     let size = fs::metadata(path).map_err(|e| fault(format!("it cannot be read: {e}")))?;
     if !size.is_file() || size.len() > MODEL_BYTES_MAX {
         return Err(fault("it is no file of a model's size".into()));

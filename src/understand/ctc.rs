@@ -56,9 +56,12 @@ impl CtcRecognizer {
     /// # Errors
     /// A model that is no CTC model of ours, or grammars too large to compile.
     pub fn new(model: &[u8], file: &str, speakable: &[WordGraph], lead_ins: &[String]) -> Result<Self, Fault> {
-        let wrong = |key: &str, what: &str| Fault::new(file, key, what, "use a model written by training/export_stt.py");
+        let wrong =
+            |key: &str, what: &str| Fault::new(file, key, what, "use a model written by training/export_stt.py");
         let model = Model::from_bytes(model, file)?;
-        let list = model.metadata("units").ok_or_else(|| wrong("metadata `units`", "it is missing: this is no CTC speech model"))?;
+        let list = model
+            .metadata("units")
+            .ok_or_else(|| wrong("metadata `units`", "it is missing: this is no CTC speech model"))?;
         let units = Units::parse(&list, file)?;
         let frames_max = model
             .metadata("frames_max")
