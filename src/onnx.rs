@@ -260,7 +260,7 @@ mod tests {
     fn answers_what_onnx_runtime_answers() {
         let mut model = Model::from_bytes(TINY, "tiny.onnx").unwrap();
         let (a, b) = inputs();
-        let want_y = [0.14618035, 0.26990032, 0.5839194, 0.50727475, 0.20085707, 0.29186821];
+        let want_y = [0.14618035, 0.26990032, 0.5839194, 0.50727475, 0.20085707, 0.291_868_2];
         let want_m = [0.1731782, 0.41198224, 0.27201173, -0.11804512];
         for order in [[("a", &[1, 2, 4][..], &a[..]), ("b", &[1, 3], &b)], [("b", &[1, 3], &b), ("a", &[1, 2, 4], &a)]]
         {
@@ -288,7 +288,8 @@ mod tests {
         let (a, b) = inputs();
         let a = ("a", &[1, 2, 4][..], &a[..]);
         let b = ("b", &[1, 3][..], &b[..]);
-        let cases: [(&str, &[(&str, &[usize], &[f32])]); 6] = [
+        type Inputs<'a> = &'a [(&'a str, &'a [usize], &'a [f32])];
+        let cases: [(&str, Inputs); 6] = [
             ("`b` is not given", &[a]),
             ("no input `c`", &[a, b, ("c", &[1], &[0.0])]),
             ("given twice", &[a, b, b]),

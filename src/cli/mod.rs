@@ -138,7 +138,7 @@ fn sentences(mut input: impl BufRead) -> impl Iterator<Item = String> {
 
 fn print_all(engine: &mut Engine, json: bool) -> Exit {
     let style = if std::io::stdout().is_terminal() { Style::Color } else { Style::Plain };
-    while let Some(receipt) = engine.next() {
+    while let Some(receipt) = engine.next_receipt() {
         if let Err(e) = print_one(&receipt, json, style) {
             // A closed pipe (`tiebreak ... | head`) is no fault of ours.
             return if e.kind() == std::io::ErrorKind::BrokenPipe { Exit::Ok } else { Exit::Failed };

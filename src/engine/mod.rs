@@ -20,7 +20,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::mpsc;
 
-use self::feed::Feed;
+use self::feed::{Feed, MakeListener};
 use self::line::Line;
 use self::live::Live;
 use self::stamps::Stamps;
@@ -63,7 +63,7 @@ pub struct Needs {
     pub live: bool,
 }
 
-/// A running pipeline. Drop [`Engine::feed_with`]'s sender to end it, then read [`Engine::next`] until `None`.
+/// A running pipeline. Drop [`Engine::feed_with`]'s sender to end it, then read [`Engine::next_receipt`] until `None`.
 pub struct Engine {
     jobs: Option<Sender<Job>>,
     receipts: mpsc::Receiver<Receipt>,
@@ -120,7 +120,7 @@ impl Engine {
     }
 
     /// The next receipt; `None` when everything that was fed has been answered.
-    pub fn next(&mut self) -> Option<Receipt> {
+    pub fn next_receipt(&mut self) -> Option<Receipt> {
         self.receipts.blocking_recv()
     }
 
@@ -175,8 +175,7 @@ impl Engine {
     }
 
     /// A maker of listeners, tried once so that faults of the wake model show now.
-    #[allow(clippy::type_complexity)]
-    fn listener(&self) -> Result<Box<dyn Fn(&str) -> Result<Listener, Fault> + Send>, Vec<Fault>> {
+    fn listener(&self) -> Result<MakeListener, Vec<Fault>> {
         let config = self.config.clone();
         let make = move |source: &str| Ok(Listener::new(config.listen.clone(), load::wake(&config)?, source));
         make("").map_err(|f| vec![f])?;

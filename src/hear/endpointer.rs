@@ -331,7 +331,7 @@ impl NoiseFloor {
         if self.heard <= 2 * Self::BLOCK_WINDOWS {
             least = least.min(Self::FIRST_DB);
         }
-        if self.heard % Self::BLOCK_WINDOWS == 0 {
+        if self.heard.is_multiple_of(Self::BLOCK_WINDOWS) {
             self.minima[self.heard / Self::BLOCK_WINDOWS % Self::BLOCKS] = self.filling;
             self.filling = f32::INFINITY;
         }
