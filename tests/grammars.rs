@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tiebreak::facts::home::{EMBEDDED_HOME, Home};
 use tiebreak::facts::intent::{Lang, SlotValue};
-use tiebreak::understand::classifier::IntentModel;
+use tiebreak::onnx::Model;
+use tiebreak::understand::classifier::{EMBEDDED_MODEL, IntentModel};
 use tiebreak::understand::grammar::embedded_grammars;
 use tiebreak::understand::meaning::Understanding;
 use tiebreak::understand::sentences::parse_yaml;
@@ -32,8 +33,9 @@ fn sentence_tests(lang: Lang) -> SentenceTests {
 
 fn understanding() -> Understanding {
     let home = Home::parse(EMBEDDED_HOME, "home.toml").expect("the shipped home is valid");
-    let model = include_bytes!("../models/intent.onnx");
-    let classifier = IntentModel::from_bytes(model, "models/intent.onnx").unwrap_or_else(|e| panic!("{e}"));
+    let name = "embedded";
+    let classifier = Model::from_bytes(EMBEDDED_MODEL, name).and_then(|model| IntentModel::new(model, name));
+    let classifier = classifier.unwrap_or_else(|e| panic!("{e}"));
     Understanding::new(&home, &embedded_grammars(), Some(classifier))
         .unwrap_or_else(|faults| panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }

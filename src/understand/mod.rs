@@ -4,7 +4,8 @@
 //! `speakable` and `units` make of the grammars; or `whisper`.
 //!
 //! The path of a text: `normalise` -> `automaton` (templates of one language, compiled by `grammar` and
-//! `compile`), run by `matcher` -> `meaning` (scores, confidences), and `classifier` with `resolve` where no template matches.
+//! `compile`), run by `matcher` -> `meaning` (scores, confidences), and `classifier` with `resolve` where no
+//! template matches.
 
 pub mod automaton;
 pub mod classifier;
