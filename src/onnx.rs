@@ -250,6 +250,8 @@ mod tests {
 
     const TINY: &[u8] = include_bytes!("../tests/data/tiny.onnx");
 
+    type Input<'a> = (&'a str, &'a [usize], &'a [f32]);
+
     fn inputs() -> (Vec<f32>, Vec<f32>) {
         ((0..8).map(|i| (i as f32).cos()).collect(), vec![0.1, -0.2, 0.3])
     }
@@ -288,8 +290,12 @@ mod tests {
         let (a, b) = inputs();
         let a = ("a", &[1, 2, 4][..], &a[..]);
         let b = ("b", &[1, 3][..], &b[..]);
+<<<<<<< HEAD
         type Inputs<'a> = &'a [(&'a str, &'a [usize], &'a [f32])];
         let cases: [(&str, Inputs); 6] = [
+=======
+        let cases: [(&str, &[Input]); 6] = [
+>>>>>>> hear
             ("`b` is not given", &[a]),
             ("no input `c`", &[a, b, ("c", &[1], &[0.0])]),
             ("given twice", &[a, b, b]),

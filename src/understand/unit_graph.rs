@@ -7,8 +7,8 @@ use super::units::{Unit, Units};
 use super::word_graph::WordGraph;
 
 /// Determinising stops with an error beyond this many states: a grammar that needs more is not one that
-/// people speak (the shipped ones need some thousands).
-const STATES_MAX: usize = 200_000;
+/// people speak (the shipped ones with the demonstration home need some 100,000).
+const STATES_MAX: usize = 1_000_000;
 
 /// One step of the automaton.
 #[derive(Debug, Clone, Copy)]
