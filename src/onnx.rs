@@ -290,12 +290,7 @@ mod tests {
         let (a, b) = inputs();
         let a = ("a", &[1, 2, 4][..], &a[..]);
         let b = ("b", &[1, 3][..], &b[..]);
-<<<<<<< HEAD
-        type Inputs<'a> = &'a [(&'a str, &'a [usize], &'a [f32])];
-        let cases: [(&str, Inputs); 6] = [
-=======
         let cases: [(&str, &[Input]); 6] = [
->>>>>>> hear
             ("`b` is not given", &[a]),
             ("no input `c`", &[a, b, ("c", &[1], &[0.0])]),
             ("given twice", &[a, b, b]),
