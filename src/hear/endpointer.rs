@@ -84,6 +84,10 @@ pub const CUT_OFF_MS: u64 = 100;
 pub const ONE_BREATH_MS: u64 = 700;
 /// What is shorter than `speech_ms_min` is forgotten after so much silence: a cough, the end of the wake word.
 const FORGET_MS: u64 = 240;
+/// Speech that follows a detection without any gap may be the rest of the wake word up to this length (a model may
+/// recognise 天猫精灵 half a second before its end); then the silence before the command must not end it.
+const WAKE_REST_MS: u64 = 600;
+const SILENCE_AFTER_WAKE_MS: u64 = 1300;
 /// Windows remembered for [`Endpointer::arm`] and [`Endpointer::stretch_start`]: 2.5 s.
 const HISTORY: usize = 2500 / WINDOW_MS as usize;
 
@@ -98,6 +102,8 @@ enum State {
         start: SampleIndex,
         speech_start: SampleIndex,
         speech_end: SampleIndex,
+        /// It may so far be nothing but the rest of the wake word.
+        attached: bool,
     },
 }
 
@@ -165,7 +171,7 @@ impl Endpointer {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Idle => None,
             State::Waiting { arm, .. } => arm.deadline.then_some(Event::NothingSaid { at: end }),
-            State::Speaking { start, speech_start, speech_end } => {
+            State::Speaking { start, speech_start, speech_end, .. } => {
                 let cut_off = speech_end + samples_in_ms(CUT_OFF_MS) > end;
                 Some(Event::Ended(Bounds { start, speech_start, speech_end, endpoint: end, cut_off }))
             }
@@ -218,7 +224,8 @@ impl Endpointer {
                         let one_breath = speech_start <= arm.from + samples_in_ms(ONE_BREATH_MS);
                         let pre_roll = (speech_start - samples_in_ms(s.pre_roll_ms)).max(arm.audio_from);
                         let start = if arm.deadline && one_breath { arm.audio_from } else { pre_roll };
-                        self.state = State::Speaking { start, speech_start, speech_end };
+                        let attached = arm.deadline && speech_start <= arm.from + 2 * WINDOW as u64;
+                        self.state = State::Speaking { start, speech_start, speech_end, attached };
                         return Some(Event::SpeechStarted { start, speech_start });
                     }
                 } else if run.is_some_and(|r| end >= r.end + samples_in_ms(FORGET_MS)) {
@@ -231,11 +238,14 @@ impl Endpointer {
                 }
                 None
             }
-            State::Speaking { start, speech_start, speech_end } => {
+            State::Speaking { start, speech_start, speech_end, attached } => {
                 if speech {
                     *speech_end = end;
                 }
-                let silent = end >= *speech_end + samples_in_ms(s.silence_ms_min);
+                let short = *speech_end < *speech_start + samples_in_ms(WAKE_REST_MS);
+                let silence_ms =
+                    if *attached && short { s.silence_ms_min.max(SILENCE_AFTER_WAKE_MS) } else { s.silence_ms_min };
+                let silent = end >= *speech_end + samples_in_ms(silence_ms);
                 let longest = end + WINDOW as u64 > *start + samples_in_ms(s.utterance_ms_max);
                 if !silent && !longest {
                     return None;

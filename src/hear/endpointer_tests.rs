@@ -163,9 +163,12 @@ fn after_a_wake_word_what_was_already_said_counts() {
 fn a_command_spoken_whole_before_a_late_detection_still_ends() {
     let mut endpointer = Endpointer::new(EndpointerSettings::default());
     let mut events = Vec::new();
-    feed(&mut endpointer, &[quiet(800), talk(800), talk(400), quiet(640)], &mut events);
+    feed(&mut endpointer, &[quiet(800), talk(800), talk(400), quiet(480)], &mut events);
     let from = SampleIndex(samples_in_ms(1600));
     events.extend(endpointer.arm(Arm { from, audio_from: SampleIndex(0), deadline: true }));
+    // It could be the rest of the wake word, so it waits longer than after a long command.
+    feed(&mut endpointer, &[quiet(800)], &mut events);
+    assert_eq!(events.len(), 1, "{events:?}");
     feed(&mut endpointer, &[quiet(32)], &mut events);
     assert_eq!(ms(ended(&events).speech_end), 2000.0);
 }
@@ -186,6 +189,22 @@ fn the_end_of_the_wake_word_is_no_command_and_a_pause_moves_the_start() {
         assert_eq!(ms(bounds.speech_end), speech_start + 1600.0, "pause of {pause} ms");
         let want = if pause < 700 { 600.0 } else { speech_start - 300.0 };
         assert_eq!(ms(bounds.start), want, "pause of {pause} ms");
+    }
+}
+
+#[test]
+fn the_long_rest_of_a_wake_word_that_was_recognised_early_does_not_end_it() {
+    for (rest, pause) in [(160, 480), (320, 640), (480, 1280)] {
+        let mut endpointer = Endpointer::new(EndpointerSettings::default());
+        let mut events = Vec::new();
+        feed(&mut endpointer, &[quiet(800), talk(800)], &mut events);
+        let from = SampleIndex(samples_in_ms(1600));
+        events.extend(endpointer.arm(Arm { from, audio_from: SampleIndex(samples_in_ms(600)), deadline: true }));
+        feed(&mut endpointer, &[talk(rest), quiet(pause), talk(1600), quiet(800)], &mut events);
+        let bounds = ended(&events);
+        assert_eq!(ms(bounds.start), 600.0);
+        assert_eq!(ms(bounds.speech_end), (1600 + rest + pause + 1600) as f64, "rest {rest} ms, pause {pause} ms");
+        assert_eq!(ms(bounds.endpoint), ms(bounds.speech_end) + 512.0);
     }
 }
 
