@@ -216,7 +216,11 @@ impl Config {
             device: over.device.clone().or(raw.audio.device),
             listen,
             wake,
-            models: Models { stt: raw.stt.model.map(beside), wake: raw.wake.model.map(beside), intent: raw.intent.model.map(beside) },
+            models: Models {
+                stt: raw.stt.model.map(beside),
+                wake: raw.wake.model.map(beside),
+                intent: raw.intent.model.map(beside),
+            },
             engine,
             threads,
             rules,
@@ -268,10 +272,19 @@ fn mqtt(raw: RawMqtt, faults: &mut Faults) -> MqttSettings {
         faults.add("mqtt.host", "it is missing", "name the external broker's host");
     }
     if !external && (raw.host.is_some() || raw.user.is_some()) {
-        faults.add("mqtt.host", "the embedded broker listens on this machine only and knows no users", "remove host and user, or set broker = \"external\"");
+        faults.add(
+            "mqtt.host",
+            "the embedded broker listens on this machine only and knows no users",
+            "remove host and user, or set broker = \"external\"",
+        );
     }
     let broker = if external {
-        Broker::External { host: raw.host.unwrap_or_default(), port: raw.port.unwrap_or(1883), user: raw.user, password: raw.password }
+        Broker::External {
+            host: raw.host.unwrap_or_default(),
+            port: raw.port.unwrap_or(1883),
+            user: raw.user,
+            password: raw.password,
+        }
     } else {
         Broker::Embedded { port: raw.port.unwrap_or(0) }
     };
@@ -280,7 +293,12 @@ fn mqtt(raw: RawMqtt, faults: &mut Faults) -> MqttSettings {
 
 fn read_text(path: &Path) -> Result<String, Vec<Fault>> {
     fs::read_to_string(path).map_err(|e| {
-        vec![Fault::new(path.display().to_string(), "", format!("it cannot be read: {e}"), "check the path; the file must be UTF-8 text")]
+        vec![Fault::new(
+            path.display().to_string(),
+            "",
+            format!("it cannot be read: {e}"),
+            "check the path; the file must be UTF-8 text",
+        )]
     })
 }
 
@@ -338,7 +356,10 @@ mod tests {
             ("home = \"no/such/home.toml\"", ""),
         ] {
             let faults = load(text).expect_err(text);
-            assert!(faults.iter().any(|f| f.key == key && !f.remedy.is_empty() && !f.file.is_empty()), "{text}: {faults:?}");
+            assert!(
+                faults.iter().any(|f| f.key == key && !f.remedy.is_empty() && !f.file.is_empty()),
+                "{text}: {faults:?}"
+            );
         }
     }
 }

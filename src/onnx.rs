@@ -250,6 +250,8 @@ mod tests {
 
     const TINY: &[u8] = include_bytes!("../tests/data/tiny.onnx");
 
+    type Input<'a> = (&'a str, &'a [usize], &'a [f32]);
+
     fn inputs() -> (Vec<f32>, Vec<f32>) {
         ((0..8).map(|i| (i as f32).cos()).collect(), vec![0.1, -0.2, 0.3])
     }
@@ -260,7 +262,7 @@ mod tests {
     fn answers_what_onnx_runtime_answers() {
         let mut model = Model::from_bytes(TINY, "tiny.onnx").unwrap();
         let (a, b) = inputs();
-        let want_y = [0.14618035, 0.26990032, 0.5839194, 0.50727475, 0.20085707, 0.29186821];
+        let want_y = [0.14618035, 0.26990032, 0.5839194, 0.50727475, 0.20085707, 0.291_868_2];
         let want_m = [0.1731782, 0.41198224, 0.27201173, -0.11804512];
         for order in [[("a", &[1, 2, 4][..], &a[..]), ("b", &[1, 3], &b)], [("b", &[1, 3], &b), ("a", &[1, 2, 4], &a)]]
         {
@@ -288,7 +290,7 @@ mod tests {
         let (a, b) = inputs();
         let a = ("a", &[1, 2, 4][..], &a[..]);
         let b = ("b", &[1, 3][..], &b[..]);
-        let cases: [(&str, &[(&str, &[usize], &[f32])]); 6] = [
+        let cases: [(&str, &[Input]); 6] = [
             ("`b` is not given", &[a]),
             ("no input `c`", &[a, b, ("c", &[1], &[0.0])]),
             ("given twice", &[a, b, b]),

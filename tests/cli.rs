@@ -58,10 +58,12 @@ fn chinese_is_on_equal_footing() {
 #[test]
 fn one_receipt_a_line_whatever_the_lines_hold() {
     let long = "turn on ".repeat(100_000);
-    let lines = format!("turn off the kitchen light\n\n\u{1}\u{2}\n🙂🙂\n打开卧室的风扇\nwhat a lovely day it is\n{long}\n");
+    let lines =
+        format!("turn off the kitchen light\n\n\u{1}\u{2}\n🙂🙂\n打开卧室的风扇\nwhat a lovely day it is\n{long}\n");
     let out = tiebreak(&["say", "-", "--json", "--dry-run"], &lines);
     assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
-    let kinds: Vec<String> = receipts(&out).iter().map(|r| r["verdict"]["kind"].as_str().unwrap_or("?").to_owned()).collect();
+    let kinds: Vec<String> =
+        receipts(&out).iter().map(|r| r["verdict"]["kind"].as_str().unwrap_or("?").to_owned()).collect();
     assert_eq!(kinds, ["award", "none", "none", "award", "none", "none"]);
 }
 
@@ -86,7 +88,8 @@ fn wrong_usage_and_configuration_exit_with_2_and_say_where() {
     let unknown = write("unknown.toml", "[mqtt]\ncolour = \"red\"\n");
     let home = write("home.toml", "[[entity]]\nid = \"light.a\"\nname = { en = [\"a\"] }\nrooom = \"x\"\n");
     let model = write("model.toml", "[stt]\nengine = \"whisper\"\nmodel = \"nothing.bin\"\n");
-    let wrong_model = write("wrong.toml", &format!("[stt]\nengine = \"ctc\"\nmodel = {:?}\n", dir.path().join("bad.toml")));
+    let wrong_model =
+        write("wrong.toml", &format!("[stt]\nengine = \"ctc\"\nmodel = {:?}\n", dir.path().join("bad.toml")));
     let cases: [(&[&str], &[&str]); 7] = [
         (&["say"], &["SENTENCE"]),
         (&["say", "hello", "--lang", "tlh"], &["tlh", "en or zh"]),
@@ -110,7 +113,8 @@ fn a_broker_that_is_not_there_is_named_and_nothing_hangs() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound").port();
     let path = dir.path().join("t.toml");
-    fs::write(&path, format!("[mqtt]\nbroker = \"external\"\nhost = \"127.0.0.1\"\nport = {free}\n")).expect("writable");
+    fs::write(&path, format!("[mqtt]\nbroker = \"external\"\nhost = \"127.0.0.1\"\nport = {free}\n"))
+        .expect("writable");
     let config = path.display().to_string();
     let out = tiebreak(&["say", "turn on the kitchen light", "--config", &config], "");
     assert_ne!(out.status.code(), Some(0));

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tiebreak::facts::home::{EMBEDDED_HOME, Home};
 use tiebreak::facts::intent::{Lang, SlotValue};
+use tiebreak::onnx::Model;
+use tiebreak::understand::classifier::{EMBEDDED_MODEL, IntentModel};
 use tiebreak::understand::grammar::embedded_grammars;
 use tiebreak::understand::meaning::Understanding;
 use tiebreak::understand::sentences::parse_yaml;
@@ -31,9 +33,11 @@ fn sentence_tests(lang: Lang) -> SentenceTests {
 
 fn understanding() -> Understanding {
     let home = Home::parse(EMBEDDED_HOME, "home.toml").expect("the shipped home is valid");
-    Understanding::new(&home, &embedded_grammars(), None).unwrap_or_else(|faults| {
-        panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    })
+    let name = "embedded";
+    let classifier = Model::from_bytes(EMBEDDED_MODEL, name).and_then(|model| IntentModel::new(model, name));
+    let classifier = classifier.unwrap_or_else(|e| panic!("{e}"));
+    Understanding::new(&home, &embedded_grammars(), Some(classifier))
+        .unwrap_or_else(|faults| panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 
 fn check(lang: Lang, positive_min: usize) {
@@ -52,7 +56,9 @@ fn check(lang: Lang, positive_min: usize) {
                         wrong.push(format!("{sentence}: unsure: {hypotheses:?}"));
                     }
                 }
-                Some(h) => wrong.push(format!("{sentence}: {} {:?}, not {} {:?}", h.intent, h.slots, case.intent, case.slots)),
+                Some(h) => {
+                    wrong.push(format!("{sentence}: {} {:?}, not {} {:?}", h.intent, h.slots, case.intent, case.slots))
+                }
                 None => wrong.push(format!("{sentence}: not understood, should be {} {:?}", case.intent, case.slots)),
             }
         }

@@ -69,7 +69,10 @@ fn imports_go_down_only() {
     for (file, text) in code() {
         let module = file["src/".len()..].split('/').next().expect("a name").trim_end_matches(".rs").to_owned();
         let Some((own_layer, own)) = layer_of(&module) else {
-            assert!(["lib", "main"].contains(&module.as_str()), "{file}: module {module} has no layer: add it to LAYERS");
+            assert!(
+                ["lib", "main"].contains(&module.as_str()),
+                "{file}: module {module} has no layer: add it to LAYERS"
+            );
             continue;
         };
         for (i, _) in text.match_indices("crate::") {
@@ -92,7 +95,9 @@ fn foreign_crates_stay_behind_their_fence() {
         for (name, home) in FENCES {
             // A file may be split into a folder of the same name.
             let inside = file == *home || file.starts_with(&format!("{}/", home.trim_end_matches(".rs")));
-            let named = text.match_indices(&format!("{name}::")).any(|(i, _)| !text[..i].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
+            let named = text
+                .match_indices(&format!("{name}::"))
+                .any(|(i, _)| !text[..i].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
             if named && !inside {
                 wrong.push(format!("{file} names {name}, which belongs to {home}"));
             }
@@ -104,7 +109,8 @@ fn foreign_crates_stay_behind_their_fence() {
 #[test]
 fn facts_do_no_input_output() {
     for (file, text) in code().into_iter().filter(|(f, _)| f.starts_with("src/facts/")) {
-        for banned in ["std::fs", "std::net", "std::thread", "Instant::now", "SystemTime::now", "tracing::", "println!"] {
+        for banned in ["std::fs", "std::net", "std::thread", "Instant::now", "SystemTime::now", "tracing::", "println!"]
+        {
             assert!(!text.contains(banned), "{file} uses {banned}: facts are plain data");
         }
     }

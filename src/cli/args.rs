@@ -6,7 +6,12 @@ use clap::{Args, Parser, Subcommand};
 
 /// Several assistants bid for one sentence, one of them acts.
 #[derive(Debug, Parser)]
-#[command(name = "tiebreak", version, about, after_help = "Exit codes: 0 ok; 1 something failed; 2 bad usage or configuration.")]
+#[command(
+    name = "tiebreak",
+    version,
+    about,
+    after_help = "Exit codes: 0 ok; 1 something failed; 2 bad usage or configuration."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -22,29 +22,51 @@ pub fn check(config: &Config) -> Exit {
     };
     part("configuration", Ok("valid".into()));
     let home = &config.home;
-    part("home", match command::faults(home, &config.home_file) {
-        list if list.is_empty() => Ok(format!("{} with {} areas and {} entities", config.home_file, home.areas.len(), home.entities.len())),
-        list => Err(list),
-    });
+    part(
+        "home",
+        match command::faults(home, &config.home_file) {
+            list if list.is_empty() => {
+                Ok(format!("{} with {} areas and {} entities", config.home_file, home.areas.len(), home.entities.len()))
+            }
+            list => Err(list),
+        },
+    );
     match load::understanding(config) {
         Ok(understanding) => {
             part("grammars and intent model", Ok("compiled".into()));
-            let speech = load::recognizer(config, &understanding).map(|_| format!("{:?} engine", config.engine).to_lowercase());
+            let speech =
+                load::recognizer(config, &understanding).map(|_| format!("{:?} engine", config.engine).to_lowercase());
             part("speech model", speech.map_err(|f| vec![f]));
         }
         Err(list) => part("grammars and intent model", Err(list)),
     }
-    let wake = load::wake(config).map(|w| w.map_or("switched off".to_owned(), |w| w.words().collect::<Vec<_>>().join(", ")));
+    let wake =
+        load::wake(config).map(|w| w.map_or("switched off".to_owned(), |w| w.words().collect::<Vec<_>>().join(", ")));
     part("wake words", wake.map_err(|f| vec![f]));
-    part("broker", match &config.mqtt.broker {
-        Broker::Embedded { .. } => Ok("embedded, started with `run`".into()),
-        Broker::External { host, port, .. } => reachable(&config.mqtt).map(|()| format!("{host}:{port} answers")).map_err(|f| vec![f]),
-    });
-    part("capture device", mic::probe(config.device.as_deref()).map_err(|f| vec![f]));
+    part(
+        "broker",
+        match &config.mqtt.broker {
+            Broker::Embedded { .. } => Ok("embedded, started with `run`".into()),
+            Broker::External { host, port, .. } => {
+                reachable(&config.mqtt).map(|()| format!("{host}:{port} answers")).map_err(|f| vec![f])
+            }
+        },
+    );
+    part("capture device", capture_device(config.device.as_deref()));
     for fault in &faults {
         println!("{fault}");
     }
     if faults.is_empty() { Exit::Ok } else { Exit::Failed }
+}
+
+/// Opens the device for a moment. Without any device the configuration is still right: recordings and sentences
+/// over MQTT need none.
+fn capture_device(name: Option<&str>) -> Result<String, Vec<Fault>> {
+    let none = name.is_none() && mic::devices().is_ok_and(|list| list.is_empty());
+    if none {
+        return Ok("none; `run` needs one".into());
+    }
+    mic::Capture::open(name).map(|capture| capture.name().to_owned()).map_err(|f| vec![f])
 }
 
 /// One capture device a line; none is no error (a hub may only get sentences over MQTT).
@@ -56,7 +78,7 @@ pub fn devices() -> Exit {
         }
         Ok(list) => {
             for device in list {
-                println!("{device}");
+                println!("{}  ({})", device.id, device.description);
             }
             Exit::Ok
         }
@@ -66,7 +88,8 @@ pub fn devices() -> Exit {
 
 /// The models in use, and where they come from.
 pub fn models(config: &Config) -> Exit {
-    let from = |path: &Option<std::path::PathBuf>| path.as_ref().map_or("embedded".to_owned(), |p| p.display().to_string());
+    let from =
+        |path: &Option<std::path::PathBuf>| path.as_ref().map_or("embedded".to_owned(), |p| p.display().to_string());
     println!("speech   {} ({} engine)", from(&config.models.stt), format!("{:?}", config.engine).to_lowercase());
     println!("wake     {}", from(&config.models.wake));
     println!("intent   {}", from(&config.models.intent));

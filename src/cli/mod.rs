@@ -108,7 +108,7 @@ fn say(args: Say) -> Exit {
         let needs = Needs { hearing: false, acting: !args.common.dry_run, live: false };
         started(config, needs, |mut engine| {
             let fed = match args.sentence.as_str() {
-                "-" => engine.say(lang, sentences(std::io::stdin().lock())),
+                "-" => engine.say(lang, sentences(std::io::BufReader::new(std::io::stdin()))),
                 _ => engine.say(lang, std::iter::once(args.sentence)),
             };
             match fed {
@@ -138,7 +138,7 @@ fn sentences(mut input: impl BufRead) -> impl Iterator<Item = String> {
 
 fn print_all(engine: &mut Engine, json: bool) -> Exit {
     let style = if std::io::stdout().is_terminal() { Style::Color } else { Style::Plain };
-    while let Some(receipt) = engine.next() {
+    while let Some(receipt) = engine.next_receipt() {
         if let Err(e) = print_one(&receipt, json, style) {
             // A closed pipe (`tiebreak ... | head`) is no fault of ours.
             return if e.kind() == std::io::ErrorKind::BrokenPipe { Exit::Ok } else { Exit::Failed };

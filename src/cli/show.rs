@@ -77,7 +77,8 @@ fn bids(r: &Receipt, style: Style) -> String {
             Outcome::Late => format!("{}{figure} late", b.handler),
             Outcome::Declined | Outcome::Failed => {
                 let what = if b.outcome == Outcome::Failed { "failed" } else { "declined" };
-                style.paint("2", &format!("{} {what} ({})", b.handler, b.reason.as_deref().unwrap_or("no reason given")))
+                style
+                    .paint("2", &format!("{} {what} ({})", b.handler, b.reason.as_deref().unwrap_or("no reason given")))
             }
         }
     };
@@ -119,7 +120,16 @@ mod tests {
         )
         .expect("the contract's example is a receipt");
         let text = receipt(&r, Style::Plain);
-        for part in ["[hey_siri]", "turn on the living room light", "area=living_room", "siri 0.91 won", "tmall 0.64 lost", "not needed", "{\"state\":\"ON\"}", "287 ms"] {
+        for part in [
+            "[hey_siri]",
+            "turn on the living room light",
+            "area=living_room",
+            "siri 0.91 won",
+            "tmall 0.64 lost",
+            "not needed",
+            "{\"state\":\"ON\"}",
+            "287 ms",
+        ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
     }

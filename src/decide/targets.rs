@@ -29,19 +29,27 @@ pub struct Offer {
     pub share: f32,
 }
 
-/// Bids on the best hypothesis that `offer` can do something about; without one, declines with the reason
-/// for the best. Confidence = the hypothesis' x `factor` x the share covered.
+/// Bids on what most probably was meant and `offer` can do; without anything, declines with the reason for the
+/// best hypothesis. Confidence = the hypothesis' x `factor` x the share covered, summed over the hypotheses that
+/// come to the same ("the bedroom's thermostat" by its name, and as the only one in the bedroom).
 pub fn bid_on_best(ask: &Ask, factor: f32, offer: impl Fn(&Hypothesis) -> Result<Offer, String>) -> Answer {
     let mut declined = None;
+    let mut bids: Vec<Bid> = Vec::new();
     for hypothesis in &ask.hypotheses {
         match offer(hypothesis) {
             Ok(Offer { proposal, risk, share }) => {
-                return Answer::Bid(Bid { confidence: hypothesis.confidence * factor * share, risk, proposal });
+                let confidence = hypothesis.confidence * factor * share;
+                match bids.iter_mut().find(|b| b.proposal == proposal) {
+                    Some(same) => same.confidence = (same.confidence + confidence).min(factor),
+                    None => bids.push(Bid { confidence, risk, proposal }),
+                }
             }
             Err(why) => declined = declined.or(Some(why)),
         }
     }
-    Answer::Decline(declined.unwrap_or_else(|| "nothing was understood".into()))
+    // The first of equals: hypotheses come best first.
+    let best = bids.into_iter().reduce(|best, b| if b.confidence > best.confidence { b } else { best });
+    best.map_or_else(|| Answer::Decline(declined.unwrap_or_else(|| "nothing was understood".into())), Answer::Bid)
 }
 
 impl Assistant<'_> {
@@ -208,5 +216,47 @@ fn word(domain: &str) -> &str {
         "vacuum" => "vacuum cleaner",
         "binary_sensor" => "sensor",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::intent::{Lang, Slots, Via};
+
+    fn ask(readings: &[(&str, f32)]) -> Ask {
+        let hypothesis = |&(intent, confidence): &(&str, f32)| Hypothesis {
+            intent: intent.into(),
+            slots: Slots::new(),
+            confidence,
+            via: Via::Grammar,
+        };
+        Ask { id: "1".into(), lang: Lang::En, wake: None, hypotheses: readings.iter().map(hypothesis).collect() }
+    }
+
+    fn reply(h: &Hypothesis) -> Result<Offer, String> {
+        let words = h.intent.get(..1).filter(|w| *w != "x").ok_or("cannot")?;
+        Ok(Offer { proposal: Proposal::Reply(words.into()), risk: Risk::Low, share: 1.0 })
+    }
+
+    #[test]
+    fn readings_that_come_to_the_same_add_up() {
+        for (readings, want) in [
+            (&[("a1", 0.5), ("a2", 0.4)][..], Some(("a", 0.9))),
+            (&[("a1", 0.4), ("b1", 0.3), ("b2", 0.3)], Some(("b", 0.6))),
+            (&[("a1", 0.4), ("b1", 0.4)], Some(("a", 0.4))),
+            (&[("x", 0.9), ("b", 0.1)], Some(("b", 0.1))),
+            (&[("a", 0.9), ("a", 0.9)], Some(("a", 1.0))),
+            (&[("x", 0.9)], None),
+        ] {
+            match (bid_on_best(&ask(readings), 1.0, reply), want) {
+                (Answer::Bid(bid), Some((words, confidence))) => {
+                    assert_eq!(bid.proposal, Proposal::Reply(words.into()), "{readings:?}");
+                    assert!((bid.confidence - confidence).abs() < 1e-6, "{readings:?}: {}", bid.confidence);
+                }
+                (Answer::Decline(_), None) => {}
+                (got, want) => panic!("{readings:?}: {got:?}, not {want:?}"),
+            }
+        }
     }
 }

@@ -18,12 +18,15 @@ use crate::hear::wav::Recording;
 /// What a sound card would deliver at once.
 const CHUNK_MS: u64 = 10;
 
+/// Makes a listener for one stream, by the stream's name.
+pub type MakeListener = Box<dyn Fn(&str) -> Result<Listener, Fault> + Send>;
+
 /// How recordings are fed.
 pub struct Feed {
     /// At their own pace; otherwise as fast as the stages take them.
     pub realtime: bool,
     /// Makes a listener for one stream.
-    pub listener: Box<dyn Fn(&str) -> Result<Listener, Fault> + Send>,
+    pub listener: MakeListener,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Set to end early.
@@ -111,9 +114,11 @@ impl Stream<'_> {
                     };
                     Job::Utterance(utterance, stamps)
                 }
-                Heard::NothingSaid { wake, .. } => {
-                    Job::Nothing { source: self.source.to_owned(), wake: Some(wake), reason: "nothing was said after the wake word".into() }
-                }
+                Heard::NothingSaid { wake, .. } => Job::Nothing {
+                    source: self.source.to_owned(),
+                    wake: Some(wake),
+                    reason: "nothing was said after the wake word".into(),
+                },
             };
             self.found += 1;
             self.jobs.send(job).is_ok()

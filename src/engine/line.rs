@@ -60,14 +60,16 @@ impl Line {
 
     async fn decide(&mut self, u: Understood) -> Receipt {
         let mut r = Receipt::nothing(u.id.clone(), u.source, u.reason.unwrap_or_default());
-        r.wake = u.wake.as_ref().map(|w| WakeRecord { word: w.word.clone(), score: w.score, at_ms: round(w.at.as_ms()) });
+        r.wake =
+            u.wake.as_ref().map(|w| WakeRecord { word: w.word.clone(), score: w.score, at_ms: round(w.at.as_ms()) });
         r.lang = u.lang;
         r.transcript = u.transcript;
         r.timeline_ms = u.timeline;
         if u.hypotheses.is_empty() {
             return r.with_latencies();
         }
-        let ask = Ask { id: u.id, lang: u.lang.unwrap_or(Lang::En), wake: u.wake.map(|w| w.word), hypotheses: u.hypotheses };
+        let ask =
+            Ask { id: u.id, lang: u.lang.unwrap_or(Lang::En), wake: u.wake.map(|w| w.word), hypotheses: u.hypotheses };
         let speech_end = r.timeline_ms.speech_end.map(|at| u.stamps.wall(at));
         let Held { verdict, records, proposal, decided } = self.auctioneer.hold(&ask, speech_end, None).await;
         r.hypotheses = ask.hypotheses;

@@ -49,9 +49,11 @@ impl Live {
                         continue;
                     }
                     Heard::Utterance(utterance) => Job::Utterance(utterance, stamps),
-                    Heard::NothingSaid { wake, .. } => {
-                        Job::Nothing { source: source.clone(), wake: Some(wake), reason: "nothing was said after the wake word".into() }
-                    }
+                    Heard::NothingSaid { wake, .. } => Job::Nothing {
+                        source: source.clone(),
+                        wake: Some(wake),
+                        reason: "nothing was said after the wake word".into(),
+                    },
                 };
                 match jobs.try_send(job) {
                     Ok(()) => {}
@@ -76,7 +78,10 @@ impl Live {
             }
         }
         if now.overrun_samples > before.overrun_samples {
-            tracing::warn!("{} samples were lost: the machine is too busy", now.overrun_samples - before.overrun_samples);
+            tracing::warn!(
+                "{} samples were lost: the machine is too busy",
+                now.overrun_samples - before.overrun_samples
+            );
         }
         *before = now;
     }

@@ -21,6 +21,10 @@ use crate::understand::{Understanding, embedded_grammars, load_sentences};
 /// No model file of ours or of OpenAI's is larger (ggml-large-v3 has 3.1 GB).
 const MODEL_BYTES_MAX: u64 = 4 << 30;
 
+/// The embedded wake words as they are spoken. A wake word of the user's own is skipped as sound before the
+/// sentence.
+const LEAD_INS: [&str; 4] = ["hey siri", "computer", "hey computer", "天猫精灵"];
+
 /// Grammars (the embedded ones and the user's own) and the intent classifier.
 pub fn understanding(config: &Config) -> Result<Understanding, Vec<Fault>> {
     let mut sources = embedded_grammars();
@@ -42,10 +46,11 @@ pub fn recognizer(config: &Config, understanding: &Understanding) -> Result<Box<
         Engine::Ctc => {
             let (bytes, name) = custom.as_ref().map_or((ctc::EMBEDDED_MODEL, "embedded speech model"), |(b, n)| (b, n));
             let speakable = Lang::ALL.map(|lang| understanding.speakable(lang));
-            Ok(Box::new(CtcRecognizer::new(bytes, name, &speakable)?))
+            Ok(Box::new(CtcRecognizer::new(bytes, name, &speakable, &LEAD_INS.map(str::to_owned))?))
         }
         Engine::Whisper => {
-            let (bytes, name) = custom.as_ref().map_or((whisper::EMBEDDED_MODEL, "embedded Whisper model"), |(b, n)| (b, n));
+            let (bytes, name) =
+                custom.as_ref().map_or((whisper::EMBEDDED_MODEL, "embedded Whisper model"), |(b, n)| (b, n));
             Ok(Box::new(WhisperRecognizer::new(bytes, name, config.threads)?))
         }
     }
@@ -71,7 +76,9 @@ pub fn handlers(config: &Config) -> Vec<Arc<dyn Handler>> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
-    let fault = |what: String| Fault::new(path.display().to_string(), "", what, "check the path of the model in the configuration");
+    let fault = |what: String| {
+        Fault::new(path.display().to_string(), "", what, "check the path of the model in the configuration")
+    };
     let size = fs::metadata(path).map_err(|e| fault(format!("it cannot be read: {e}")))?;
     if !size.is_file() || size.len() > MODEL_BYTES_MAX {
         return Err(fault("it is no file of a model's size".into()));

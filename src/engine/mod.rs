@@ -20,11 +20,11 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::mpsc;
 
-pub use self::stamps::WallClock;
-use self::feed::Feed;
-use self::live::Live;
+use self::feed::{Feed, MakeListener};
 use self::line::Line;
+use self::live::Live;
 use self::stamps::Stamps;
+pub use self::stamps::WallClock;
 use self::understand::{Job, Mind, Understood};
 use crate::act::broker::EmbeddedBroker;
 use crate::act::fence::Fence;
@@ -63,7 +63,7 @@ pub struct Needs {
     pub live: bool,
 }
 
-/// A running pipeline. Drop [`Engine::feed_with`]'s sender to end it, then read [`Engine::next`] until `None`.
+/// A running pipeline. Drop [`Engine::feed_with`]'s sender to end it, then read [`Engine::next_receipt`] until `None`.
 pub struct Engine {
     jobs: Option<Sender<Job>>,
     receipts: mpsc::Receiver<Receipt>,
@@ -82,7 +82,8 @@ impl Engine {
     /// Every fault in grammars, models and home; a broker that is not there.
     pub fn start(config: Config, needs: Needs) -> Result<Self, Vec<Fault>> {
         let understanding = load::understanding(&config)?;
-        let recognizer = needs.hearing.then(|| load::recognizer(&config, &understanding)).transpose().map_err(|f| vec![f])?;
+        let recognizer =
+            needs.hearing.then(|| load::recognizer(&config, &understanding)).transpose().map_err(|f| vec![f])?;
         let clock: Arc<dyn Clock> = Arc::new(WallClock::start());
         let (jobs, jobs_in) = bounded(JOBS_MAX);
         let (understood, understood_in) = mpsc::channel(UNDERSTOOD_MAX);
@@ -99,7 +100,10 @@ impl Engine {
         };
         let (ready, ready_in) = bounded(1);
         let line = spawn("async line", move || parts.run(understood_in, receipts_out, &ready))?;
-        ready_in.recv().unwrap_or_else(|_| Err(Fault::new("tiebreak", "", "the async line ended at its start", "see the log"))).map_err(|f| vec![f])?;
+        ready_in
+            .recv()
+            .unwrap_or_else(|_| Err(Fault::new("tiebreak", "", "the async line ended at its start", "see the log")))
+            .map_err(|f| vec![f])?;
         let mind = Mind { recognizer, understanding, clock: Arc::clone(&clock) };
         let mind = spawn("understand", move || mind.work(&jobs_in, &understood))?;
         Ok(Self { jobs: Some(jobs), receipts, threads: vec![line, mind], clock, config, stop, broker })
@@ -116,13 +120,14 @@ impl Engine {
     }
 
     /// The next receipt; `None` when everything that was fed has been answered.
-    pub fn next(&mut self) -> Option<Receipt> {
+    pub fn next_receipt(&mut self) -> Option<Receipt> {
         self.receipts.blocking_recv()
     }
 
     /// Feeds recordings from a thread of their own; the returned channel says which could not be read.
     pub fn replay(&mut self, files: Vec<PathBuf>, realtime: bool) -> Result<Receiver<Vec<Fault>>, Vec<Fault>> {
-        let feed = Feed { realtime, listener: self.listener()?, clock: Arc::clone(&self.clock), stop: Arc::clone(&self.stop) };
+        let feed =
+            Feed { realtime, listener: self.listener()?, clock: Arc::clone(&self.clock), stop: Arc::clone(&self.stop) };
         let (faults, faults_in) = bounded(1);
         self.feed_with("listen", move |jobs| {
             // Nobody may be waiting for the faults any more.
@@ -144,7 +149,11 @@ impl Engine {
     }
 
     /// Feeds sentences; `lines` is asked for the next one from a thread of its own.
-    pub fn say(&mut self, lang: Option<Lang>, lines: impl Iterator<Item = String> + Send + 'static) -> Result<(), Vec<Fault>> {
+    pub fn say(
+        &mut self,
+        lang: Option<Lang>,
+        lines: impl Iterator<Item = String> + Send + 'static,
+    ) -> Result<(), Vec<Fault>> {
         let clock = Arc::clone(&self.clock);
         self.feed_with("say", move |jobs| {
             for text in lines {
@@ -166,8 +175,7 @@ impl Engine {
     }
 
     /// A maker of listeners, tried once so that faults of the wake model show now.
-    #[allow(clippy::type_complexity)]
-    fn listener(&self) -> Result<Box<dyn Fn(&str) -> Result<Listener, Fault> + Send>, Vec<Fault>> {
+    fn listener(&self) -> Result<MakeListener, Vec<Fault>> {
         let config = self.config.clone();
         let make = move |source: &str| Ok(Listener::new(config.listen.clone(), load::wake(&config)?, source));
         make("").map_err(|f| vec![f])?;
@@ -197,10 +205,9 @@ fn start_broker(config: &Config, needs: Needs) -> Result<Option<EmbeddedBroker>,
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Vec<Fault>> {
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .map_err(|e| vec![Fault::new("tiebreak", name, format!("the system gives no thread: {e}"), "close other programs")])
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|e| {
+        vec![Fault::new("tiebreak", name, format!("the system gives no thread: {e}"), "close other programs")]
+    })
 }
 
 /// What the async line is made of, on its own thread.
@@ -214,11 +221,21 @@ struct LineParts {
 }
 
 impl LineParts {
-    fn run(self, understood: mpsc::Receiver<Understood>, receipts: mpsc::Sender<Receipt>, ready: &Sender<Result<(), Fault>>) {
+    fn run(
+        self,
+        understood: mpsc::Receiver<Understood>,
+        receipts: mpsc::Sender<Receipt>,
+        ready: &Sender<Result<(), Fault>>,
+    ) {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(e) => {
-                let _ = ready.send(Err(Fault::new("tiebreak", "", format!("no async runtime: {e}"), "close other programs")));
+                let _ = ready.send(Err(Fault::new(
+                    "tiebreak",
+                    "",
+                    format!("no async runtime: {e}"),
+                    "close other programs",
+                )));
                 return;
             }
         };
@@ -274,7 +291,12 @@ async fn stop_on_signal(stop: Arc<AtomicBool>) {
 
 /// Sentences over MQTT: when the understand thread is busy they are refused, not kept for later. Ends soon
 /// after `stop`, so that it does not keep the pipeline open.
-async fn take_sentences(mut said: mpsc::Receiver<Incoming>, jobs: Sender<Job>, clock: Arc<dyn Clock>, stop: Arc<AtomicBool>) {
+async fn take_sentences(
+    mut said: mpsc::Receiver<Incoming>,
+    jobs: Sender<Job>,
+    clock: Arc<dyn Clock>,
+    stop: Arc<AtomicBool>,
+) {
     while !stop.load(Ordering::Relaxed) {
         let Ok(next) = tokio::time::timeout(STOP_SEEN_WITHIN, said.recv()).await else { continue };
         match next {

@@ -71,11 +71,12 @@ fn pauses_of_slow_speakers_do_not_end_it_but_half_a_second_does() {
 
 #[test]
 fn noise_without_speech_is_nothing() {
-    let cases: [(&str, &[Part]); 5] = [
+    let cases: [(&str, &[Part]); 6] = [
         ("silence", &[(16_000, 0.1, -120.0)]),
         ("a loud fan from the start", &[(16_000, 0.3, -25.0)]),
         ("a tap that is turned on and off", &[quiet(3200), (6400, 0.4, -18.0), quiet(3200)]),
         ("a fan that fools the network now and then", &[(3200, 0.3, -30.0), (8000, 0.7, -30.0)]),
+        ("steady noise that the network takes for speech at first", &[(320, 0.68, -30.0), (8000, 0.4, -30.0)]),
         ("a door", &[quiet(3200), (64, 0.9, -8.0), quiet(3200)]),
     ];
     for (what, parts) in cases {

@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 
-use super::endpointer::{Arm, Bounds, Endpointer, EndpointerSettings, Event, Window};
-use super::vad::{Vad, WINDOW, level_db};
+use super::endpointer::{Arm, Bounds, Endpointer, EndpointerSettings, Event};
+use super::vad::{Vad, WINDOW};
 use super::wake::{Wake, WakeSettings};
 use crate::facts::audio::{SampleIndex, samples_in_ms};
 use crate::facts::error::Fault;
@@ -134,8 +134,7 @@ impl Listener {
     fn window(&mut self, window: &[f32; WINDOW], out: &mut Vec<Heard>) -> Result<(), Fault> {
         self.kept.extend(window);
         self.now = self.now + WINDOW as u64;
-        let event =
-            self.endpointer.push(Window { probability: self.vad.probability(window), level_db: level_db(window) });
+        let event = self.endpointer.push(self.vad.hear(window));
         self.event(event, out);
         if let Some(wake) = &mut self.wake {
             wake.push(window, &mut self.detections)?;

@@ -12,6 +12,9 @@ use crate::facts::mel::{BANDS, FLOOR, Frame, HOP, MelStream};
 use crate::facts::utterance::Detection;
 use crate::onnx::Model;
 
+/// The wake-word model that ships with Tiebreak (models/wake.md).
+pub const EMBEDDED_MODEL: &[u8] = include_bytes!("../../models/wake.onnx");
+
 /// What the user wants of the wake words.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WakeSettings {

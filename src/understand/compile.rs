@@ -181,7 +181,10 @@ impl Compiler {
         };
         if sentence.rules.iter().any(|r| r == name) || sentence.rules.len() >= RULE_DEPTH_MAX {
             let path = sentence.rules.join("> -> <");
-            return Err(format!("rule <{name}> ({} {}) leads back to itself: <{path}> -> <{name}>", rule.file, rule.at));
+            return Err(format!(
+                "rule <{name}> ({} {}) leads back to itself: <{path}> -> <{name}>",
+                rule.file, rule.at
+            ));
         }
         sentence.rules.push(name.to_owned());
         let end = self.put(&rule.node, from, sentence)?;

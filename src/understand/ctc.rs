@@ -50,14 +50,18 @@ impl Logistic {
 }
 
 impl CtcRecognizer {
-    /// Compiles what can be said into the search automaton.
+    /// Compiles what can be said into the search automaton. `lead_ins`: wake words as they are spoken, which may
+    /// come before a sentence.
     ///
     /// # Errors
     /// A model that is no CTC model of ours, or grammars too large to compile.
-    pub fn new(model: &[u8], file: &str, speakable: &[WordGraph]) -> Result<Self, Fault> {
-        let wrong = |key: &str, what: &str| Fault::new(file, key, what, "use a model written by training/export_stt.py");
+    pub fn new(model: &[u8], file: &str, speakable: &[WordGraph], lead_ins: &[String]) -> Result<Self, Fault> {
+        let wrong =
+            |key: &str, what: &str| Fault::new(file, key, what, "use a model written by training/export_stt.py");
         let model = Model::from_bytes(model, file)?;
-        let list = model.metadata("units").ok_or_else(|| wrong("metadata `units`", "it is missing: this is no CTC speech model"))?;
+        let list = model
+            .metadata("units")
+            .ok_or_else(|| wrong("metadata `units`", "it is missing: this is no CTC speech model"))?;
         let units = Units::parse(&list, file)?;
         let frames_max = model
             .metadata("frames_max")
@@ -71,7 +75,7 @@ impl CtcRecognizer {
                 _ => return Err(wrong("metadata `confidence`", "it is not two numbers")),
             },
         };
-        let graph = UnitGraph::build(speakable, &units)
+        let graph = UnitGraph::build(speakable, lead_ins, &units)
             .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))?;
         Ok(Self { model, units, graph, mel: LogMel::new(), frames_max, confidence })
     }
@@ -103,8 +107,12 @@ impl Recognizer for CtcRecognizer {
         let step = (mel::HOP * FRAMES_PER_STEP) as u64;
         let found = search(probs, &self.graph, (lead / step) as usize);
         let confidence = found.as_ref().map_or(0.0, |f| self.confidence.at(f.margin));
-        tracing::debug!(margin = found.as_ref().map(|f| f.margin), confidence, "grammar search");
-        if let Some(text) = found.filter(|_| confidence >= 0.5).and_then(|f| self.graph.text(&f.path)) {
+        let text = found.as_ref().and_then(|f| self.graph.text(&f.path));
+        if let (Some(found), Some(text)) = (&found, &text) {
+            // training/calibrate_stt.py reads this line.
+            tracing::debug!("grammar search margin={} text={text:?}", found.margin);
+        }
+        if let Some(text) = text.filter(|_| confidence >= 0.5) {
             let lang = if text.is_ascii() { Lang::En } else { Lang::Zh };
             return Ok(Some(Transcript { text, confidence, lang }));
         }

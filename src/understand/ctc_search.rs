@@ -258,7 +258,7 @@ mod tests {
     fn find(frames: &str, words: &[&str], lead: usize) -> Option<(String, f32)> {
         let alphabet = small_alphabet();
         let arcs = words.iter().map(|w| WordArc { from: 0, to: 1, text: (*w).to_owned() }).collect();
-        let graph = UnitGraph::build(&[WordGraph { start: 0, ends: vec![1], arcs }], &alphabet).expect("small");
+        let graph = UnitGraph::build(&[WordGraph { start: 0, ends: vec![1], arcs }], &[], &alphabet).expect("small");
         let values = rows(frames, alphabet.count(), &alphabet);
         let found = search(LogProbs { values: &values, units: alphabet.count() }, &graph, lead)?;
         Some((graph.text(&found.path).expect("a whole sentence"), found.margin))

@@ -40,7 +40,19 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     for value in &mut header {
         *value = r.i32()?;
     }
-    let [vocabulary, audio_ctx, audio_state, audio_head, audio_layer, text_ctx, text_state, text_head, text_layer, mels, _] = header;
+    let [
+        vocabulary,
+        audio_ctx,
+        audio_state,
+        audio_head,
+        audio_layer,
+        text_ctx,
+        text_state,
+        text_head,
+        text_layer,
+        mels,
+        _,
+    ] = header;
     let sane = VOCABULARIES.contains(&vocabulary)
         && (1..=1500).contains(&audio_ctx)
         && (1..=448).contains(&text_ctx)
@@ -63,7 +75,9 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     }
     for _ in 0..words {
         let len = r.i32()?;
-        r.skip(u64::try_from(len).ok().filter(|&l| l <= 1024).ok_or("a word of its vocabulary has no sensible length")?)?;
+        r.skip(
+            u64::try_from(len).ok().filter(|&l| l <= 1024).ok_or("a word of its vocabulary has no sensible length")?,
+        )?;
     }
     let mut tensors = 0;
     while r.at < bytes.len() {
@@ -97,10 +111,12 @@ impl Reader<'_> {
         let (dimensions, name_len, kind) = (self.i32()?, self.i32()?, self.i32()?);
         let wrong = |at: usize| format!("there is no valid tensor at byte {at}; it is damaged");
         let start = self.at;
-        let (bytes, values) = block(kind).filter(|_| (1..=DIMENSIONS_MAX).contains(&dimensions)).ok_or_else(|| wrong(start))?;
+        let (bytes, values) =
+            block(kind).filter(|_| (1..=DIMENSIONS_MAX).contains(&dimensions)).ok_or_else(|| wrong(start))?;
         let mut count = 1u64;
         for _ in 0..dimensions {
-            let n = u64::try_from(self.i32()?).ok().filter(|n| (1..=1 << 24).contains(n)).ok_or_else(|| wrong(start))?;
+            let n =
+                u64::try_from(self.i32()?).ok().filter(|n| (1..=1 << 24).contains(n)).ok_or_else(|| wrong(start))?;
             count = count.checked_mul(n).ok_or_else(|| wrong(start))?;
         }
         self.skip(u64::try_from(name_len).ok().filter(|&l| l <= 256).ok_or_else(|| wrong(start))?)?;

@@ -270,8 +270,7 @@ impl SlotList {
         };
         let mut list = Self { kind: self.kind, values: self.values.clone(), said: BTreeMap::new() };
         for (first, entries) in &self.said {
-            let kept: Vec<_> =
-                entries.iter().filter(|(_, v, _)| allowed(&self.values[*v as usize])).cloned().collect();
+            let kept: Vec<_> = entries.iter().filter(|(_, v, _)| allowed(&self.values[*v as usize])).cloned().collect();
             if !kept.is_empty() {
                 list.said.insert(*first, kept);
             }

@@ -10,9 +10,10 @@ use crate::facts::error::Fault;
 use crate::facts::home::Home;
 use crate::facts::intent::{Hypothesis, Lang, SlotValue, Slots, Via};
 
-use super::automaton::{Automaton, Filled, ListKind, Reading, Step};
+use super::automaton::{Automaton, ListKind, Step};
 use super::classifier::IntentModel;
 use super::grammar;
+use super::matcher::{Filled, Reading};
 use super::normalise;
 use super::resolve::Spotter;
 use super::sentences::GrammarSource;
@@ -30,7 +31,7 @@ const CONFIDENCE_MIN: f32 = 0.01;
 /// Readings kept.
 const HYPOTHESES_MAX: usize = 8;
 /// How sharply a better-fitting reading wins: weight is exp(-SHARPNESS x cost).
-const SHARPNESS: f32 = 3.0;
+const SHARPNESS: f32 = 2.0;
 
 /// What texts mean in one home.
 pub struct Understanding {
@@ -60,11 +61,7 @@ impl Understanding {
     ///
     /// # Errors
     /// Every fault in the sources, with file and place.
-    pub fn new(
-        home: &Home,
-        sources: &[GrammarSource],
-        classifier: Option<IntentModel>,
-    ) -> Result<Self, Vec<Fault>> {
+    pub fn new(home: &Home, sources: &[GrammarSource], classifier: Option<IntentModel>) -> Result<Self, Vec<Fault>> {
         let mut languages = Vec::new();
         let mut faults = Vec::new();
         for lang in Lang::ALL {
@@ -226,11 +223,14 @@ impl Understanding {
             }
         }
         cost += wildcards as f32 + 0.05 * reading.wild as f32;
-        cost += if place { 0.5 } else { 0.0 };
-        if !name && block.slots.contains_key("domain") {
-            cost += 1.5;
-        }
-        cost
+        cost += if place || block.needs_area { 0.5 } else { 0.0 };
+        cost += match (name, block.slots.contains_key("domain")) {
+            (true, _) => 0.0,
+            (false, false) => 1.0,
+            (false, true) => 1.5,
+        };
+        // "turn off the lights" means those of this room before those of the whole house.
+        cost - if block.needs_area { 1.0 } else { 0.0 }
     }
 
     fn classified(&self, text: &[char], lang: Option<Lang>) -> (Option<Lang>, Vec<Hypothesis>) {
@@ -277,3 +277,7 @@ fn vocabulary(automaton: &Automaton) -> BTreeSet<Vec<char>> {
     let words = texts.chain(said).flat_map(|t| t.split(|c| *c == ' '));
     words.filter(|w| w.iter().all(char::is_ascii_lowercase)).map(<[char]>::to_vec).collect()
 }
+
+#[cfg(test)]
+#[path = "meaning_tests.rs"]
+mod tests;

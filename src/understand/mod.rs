@@ -1,13 +1,20 @@
 //! Utterance -> transcript -> hypotheses.
 //!
+//! The path of a sound: `stt` (the trait) -> `ctc` (acoustic model) -> `ctc_search` over the `unit_graph` that
+//! `speakable` and `units` make of the grammars; or `whisper`.
+//!
 //! The path of a text: `normalise` -> `automaton` (templates of one language, compiled by `grammar` and
-//! `compile`) -> `meaning` (scores, confidences), and `classifier` with `resolve` where no template matches.
+//! `compile`), run by `matcher` -> `meaning` (scores, confidences), and `classifier` with `resolve` where no
+//! template matches.
 
 pub mod automaton;
 pub mod classifier;
 mod compile;
+pub mod ctc;
 pub mod ctc_search;
+mod ggml;
 pub mod grammar;
+pub mod matcher;
 pub mod meaning;
 pub mod normalise;
 pub mod numbers;
@@ -15,7 +22,13 @@ mod resolve;
 pub mod sentences;
 mod sound;
 mod speakable;
+pub mod stt;
 pub mod template;
 pub mod unit_graph;
 pub mod units;
+pub mod whisper;
 pub mod word_graph;
+
+pub use grammar::embedded_grammars;
+pub use meaning::Understanding;
+pub use sentences::load_sentences;

@@ -13,11 +13,28 @@ const HAN_MAX: usize = 10;
 const DIGITS_MAX: usize = 9;
 
 const SMALL: [&str; 20] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
 ];
-const TENS: [&str; 10] =
-    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const HAN: [char; 10] = ['零', '一', '二', '三', '四', '五', '六', '七', '八', '九'];
 
 /// Every number that begins at `from`, with the position after it; several where a number can go on
@@ -206,13 +223,13 @@ fn hundreds(c: char) -> Option<f64> {
 pub fn spoken_english(n: u32) -> Vec<String> {
     let small = |n: u32| match n {
         0..20 => SMALL[n as usize].to_owned(),
-        _ if n % 10 == 0 => TENS[n as usize / 10].to_owned(),
+        _ if n.is_multiple_of(10) => TENS[n as usize / 10].to_owned(),
         _ => format!("{} {}", TENS[n as usize / 10], SMALL[n as usize % 10]),
     };
     match n {
         0..100 => vec![small(n)],
         100 => vec!["a hundred".into(), "one hundred".into()],
-        101..1000 if n % 100 == 0 => vec![format!("{} hundred", small(n / 100))],
+        101..1000 if n.is_multiple_of(100) => vec![format!("{} hundred", small(n / 100))],
         101..1000 => vec![
             format!("{} hundred and {}", small(n / 100), small(n % 100)),
             format!("{} hundred {}", small(n / 100), small(n % 100)),
@@ -227,7 +244,7 @@ pub fn spoken_chinese(n: u32) -> Vec<String> {
     let below_hundred = |n: u32, after_hundred: bool| match n {
         0..10 => digit(n),
         10..20 if !after_hundred => format!("十{}", if n == 10 { String::new() } else { digit(n) }),
-        _ if n % 10 == 0 => format!("{}十", digit(n / 10)),
+        _ if n.is_multiple_of(10) => format!("{}十", digit(n / 10)),
         _ => format!("{}十{}", digit(n / 10), digit(n)),
     };
     match n {

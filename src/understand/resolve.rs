@@ -201,8 +201,9 @@ impl Spotted {
             "HassMediaPause" | "HassMediaUnpause" | "HassMediaNext" | "HassMediaPrevious" => {
                 slots.extend(self.place("media_player")?);
             }
-            // Needs nothing from the house, so nothing of the house may have been named.
-            _ if self.names.is_empty() && self.areas.is_empty() && self.numbers.is_empty() => {}
+            // Need nothing from the house, so nothing of the house may have been named.
+            "HassGetWeather" | "HassGetCurrentTime" | "HassGetCurrentDate" | "HassNevermind" | "HassCancelTimer"
+                if self.names.is_empty() && self.areas.is_empty() && self.numbers.is_empty() => {}
             _ => return None,
         }
         Some(slots)
@@ -218,7 +219,8 @@ impl Spotted {
                 let mut here = candidates
                     .iter()
                     .filter(|(id, at)| {
-                        domain.is_none_or(|d| id.split('.').next() == Some(d)) && (area.is_none() || at.as_ref() == area)
+                        domain.is_none_or(|d| id.split('.').next() == Some(d))
+                            && (area.is_none() || at.as_ref() == area)
                     })
                     .map(|(id, _)| id);
                 let id = here.next()?;
@@ -281,11 +283,14 @@ mod tests {
 
     #[test]
     fn slots_are_named_or_missing() {
-        let slots = |text: &str, intent: &str| {
-            spot(text).slots(intent).map(|s| serde_json::to_string(&s).expect("serialises"))
-        };
+        let slots =
+            |text: &str, intent: &str| spot(text).slots(intent).map(|s| serde_json::to_string(&s).expect("serialises"));
         let cases = [
-            ("ceiling light lounge", "HassTurnOn", Some(r#"{"area":"living_room","name":"light.living_room_ceiling"}"#)),
+            (
+                "ceiling light lounge",
+                "HassTurnOn",
+                Some(r#"{"area":"living_room","name":"light.living_room_ceiling"}"#),
+            ),
             ("ceiling light kitchen", "HassTurnOn", None),
             ("light study", "HassTurnOn", Some(r#"{"area":"study","domain":"light"}"#)),
             ("light wine cellar", "HassTurnOn", None),

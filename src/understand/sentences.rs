@@ -239,9 +239,10 @@ fn read_source(path: &Path, dir: &Path) -> Result<Option<GrammarSource>, String>
     let text = fs::read_to_string(path).map_err(|e| e.to_string())?;
     let folder = path.parent().filter(|p| *p != dir).and_then(Path::file_name).and_then(|n| n.to_str());
     // What the file says counts; a folder given directly (`--sentences custom_sentences/en`) has its own name.
-    let said = text.lines().find_map(|l| l.strip_prefix("language:")).map(|l| {
-        l.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned()
-    });
+    let said = text
+        .lines()
+        .find_map(|l| l.strip_prefix("language:"))
+        .map(|l| l.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned());
     let own = dir.file_name().and_then(|n| n.to_str());
     let tag = said.as_deref().or(folder).or(own).unwrap_or_default();
     let known = Lang::from_tag(tag);
@@ -273,7 +274,9 @@ mod tests {
 
     #[test]
     fn bad_files_name_their_line() {
-        for (text, at) in [("intents: [1", "1"), ("language: en\nintents:\n  A: 3\n", "3:"), ("language: de\n", "language")] {
+        for (text, at) in
+            [("intents: [1", "1"), ("language: en\nintents:\n  A: 3\n", "3:"), ("language: de\n", "language")]
+        {
             let fault = read(&source(text)).expect_err(text);
             assert!(fault.key.starts_with(at), "{text:?}: {fault}");
         }

@@ -50,28 +50,74 @@ fn closest<'a>(word: &[char], known: &'a BTreeSet<Vec<char>>) -> Option<&'a [cha
     if word.len() < WORD_LEN_MIN || !word.iter().all(char::is_ascii_lowercase) || known.contains(word) {
         return None;
     }
-    let mut best: Option<(usize, &[char])> = None;
+    let mut best: Option<(f32, &[char])> = None;
     let mut tied = false;
-    for other in known {
-        let longer = word.len().max(other.len());
-        // The first sound is rarely misheard, and asking for it keeps "night" from becoming "light".
-        if other.len() < WORD_LEN_MIN || other[0] != word[0] || word.len().abs_diff(other.len()) * 4 > longer {
-            continue;
-        }
-        let distance = levenshtein(word, other);
-        if distance as f32 > DIFFERENCE_MAX * longer as f32 {
+    let sound = spelling(word);
+    for other in known.iter().filter(|o| o.len() >= WORD_LEN_MIN) {
+        let difference = difference(word, other).min(difference(&sound, &spelling(other)));
+        if difference > DIFFERENCE_MAX {
             continue;
         }
         match best {
-            Some((d, _)) if distance > d => {}
-            Some((d, _)) if distance == d => tied = true,
+            Some((least, _)) if difference > least => {}
+            Some((least, _)) if difference == least => tied = true,
             _ => {
-                best = Some((distance, other));
+                best = Some((difference, other));
                 tied = false;
             }
         }
     }
     best.filter(|_| !tied).map(|(_, other)| other)
+}
+
+/// Which part of the longer one's letters differs; everything where they begin differently, for the first
+/// sound is rarely misheard and "night" must not become "light".
+fn difference(a: &[char], b: &[char]) -> f32 {
+    let longer = a.len().max(b.len());
+    if a.first() != b.first() || (a.len().abs_diff(b.len())) as f32 > DIFFERENCE_MAX * longer as f32 {
+        return 1.0;
+    }
+    levenshtein(a, b) as f32 / longer as f32
+}
+
+/// Spellings of the same sound in English, longer ones first.
+const SAME_SOUND: [(&str, &str); 15] = [
+    ("igh", "i"),
+    ("ea", "i"),
+    ("ee", "i"),
+    ("ei", "i"),
+    ("ie", "i"),
+    ("ai", "a"),
+    ("oo", "u"),
+    ("ou", "u"),
+    ("ph", "f"),
+    ("ck", "k"),
+    ("ce", "s"),
+    ("ci", "s"),
+    ("kn", "n"),
+    ("c", "k"),
+    ("y", "i"),
+];
+
+/// A word by its sound: rules above, double letters once.
+fn spelling(word: &[char]) -> Vec<char> {
+    let word: String = word.iter().collect();
+    let mut out = String::new();
+    let mut rest = word.as_str();
+    while let Some(first) = rest.chars().next() {
+        let rule = SAME_SOUND.iter().find(|(from, _)| rest.starts_with(from));
+        // Of "ce" only the consonant is taken: its vowel may belong to the next rule ("cei").
+        let (taken, sound) = match rule {
+            Some((from @ ("ce" | "ci"), _)) => (from.len() - 1, "s"),
+            Some((from, to)) => (from.len(), *to),
+            None => (first.len_utf8(), &rest[..first.len_utf8()]),
+        };
+        if !out.ends_with(sound) {
+            out.push_str(sound);
+        }
+        rest = &rest[taken..];
+    }
+    out.chars().collect()
 }
 
 /// Letters to insert, delete or replace to make `a` into `b`.
@@ -109,6 +155,7 @@ mod tests {
             ["kitchen", "curtain", "curtains", "light", "bedroom", "ceiling"].iter().map(|w| chars(w)).collect();
         let fix = |t: &str| corrected(&chars(t), &known).map(|(t, n)| (t.into_iter().collect::<String>(), n));
         assert_eq!(fix("the kitchin cealing"), Some(("the kitchen ceiling".to_owned(), 2)));
+        assert_eq!(fix("the sealing light"), Some(("the ceiling light".to_owned(), 1)));
         assert_eq!(fix("the curtins"), Some(("the curtains".to_owned(), 1)));
         for other in ["turn on the night", "bathroom", "wine cellar", "chicken", "the kitchen light"] {
             assert_eq!(fix(other), None, "{other}");

@@ -27,9 +27,9 @@ const APOSTROPHES: [(&str, &str); 8] = [
 /// A graph that needs more states is not built; recognition is then free.
 const STATES_MAX: usize = 200_000;
 
-/// Word graph with silent arcs, before it is made small. Node 0 is the start.
-struct Spelled<'a> {
-    automaton: &'a Automaton,
+/// Sentences with silent arcs, before they are made small. Node 0 is the start.
+#[derive(Default)]
+struct Spelled {
     words: Vec<String>,
     word_ids: HashMap<String, u32>,
     /// By node: word (`None` = nothing), next node.
@@ -38,35 +38,68 @@ struct Spelled<'a> {
     /// Node of an automaton's state with the letters of a word that has begun.
     nodes: HashMap<(u32, String), u32>,
     open: Vec<(u32, String)>,
+    /// Whether names in the other language are said here: only where things are switched, for each doubles
+    /// the names and speakers mix languages in short commands.
+    foreign: bool,
 }
 
 /// The word graph of `automaton`; empty where it would be too large.
+///
+/// The sentences of each block are made deterministic and small on their own; blocks then share what can
+/// follow. One deterministic graph of everything would have to remember in each state which blocks are
+/// still possible, and be ten times larger.
 pub fn word_graph(automaton: &Automaton) -> WordGraph {
-    if automaton.arcs.is_empty() {
-        return WordGraph::default();
-    }
-    let mut spelled = Spelled {
-        automaton,
-        words: Vec::new(),
-        word_ids: HashMap::new(),
-        arcs: Vec::new(),
-        finals: Vec::new(),
-        nodes: HashMap::new(),
-        open: Vec::new(),
-    };
-    spelled.node(0, String::new());
-    while let Some((state, begun)) = spelled.open.pop() {
-        spelled.expand(state, &begun);
-        if spelled.arcs.len() > STATES_MAX {
-            return WordGraph::default();
+    let mut spelled = Spelled::default();
+    let mut minimal = Minimal::default();
+    let mut starts = Vec::new();
+    for (block, sentences) in blocks(automaton) {
+        spelled.clear();
+        spelled.foreign = matches!(automaton.blocks[block as usize].intent.as_str(), "HassTurnOn" | "HassTurnOff");
+        spelled.start(&sentences);
+        while let Some((state, begun)) = spelled.open.pop() {
+            spelled.expand(automaton, state, &begun);
+            if spelled.arcs.len() > STATES_MAX {
+                return WordGraph::default();
+            }
         }
+        let Some(block) = determinise(&spelled.arcs, &spelled.finals) else { return WordGraph::default() };
+        starts.extend(minimal.add(&block));
     }
-    let Some((arcs, finals)) = determinise(&spelled.arcs, &spelled.finals) else { return WordGraph::default() };
-    let graph = minimise(&arcs, &finals, &spelled.words);
+    let graph = minimal.graph(&starts, &spelled.words);
     with_skip_words(graph, automaton)
 }
 
-impl Spelled<'_> {
+/// The states in which sentences begin, by the block of their end. Sentences are compiled one after the
+/// other, so a sentence's end is the first final state after its start.
+fn blocks(automaton: &Automaton) -> BTreeMap<u32, Vec<u32>> {
+    let mut finals: Vec<(u32, u32)> = automaton.finals.iter().map(|(state, block)| (*state, *block)).collect();
+    finals.sort_unstable();
+    let mut starts: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (_, start) in automaton.arcs.first().into_iter().flatten() {
+        let end = finals.partition_point(|(state, _)| state < start);
+        if let Some((_, block)) = finals.get(end) {
+            starts.entry(*block).or_default().push(*start);
+        }
+    }
+    starts
+}
+
+impl Spelled {
+    /// Forgets all sentences, but not the words.
+    fn clear(&mut self) {
+        self.arcs.clear();
+        self.finals.clear();
+        self.nodes.clear();
+    }
+
+    fn start(&mut self, sentences: &[u32]) {
+        let start = self.plain_node();
+        for &state in sentences {
+            let node = self.node(state, String::new());
+            self.arcs[start as usize].push((None, node));
+        }
+    }
+
     fn node(&mut self, state: u32, begun: String) -> u32 {
         let key = (state, begun);
         if let Some(&node) = self.nodes.get(&key) {
@@ -95,13 +128,12 @@ impl Spelled<'_> {
         id
     }
 
-    fn expand(&mut self, state: u32, begun: &str) {
+    fn expand(&mut self, automaton: &Automaton, state: u32, begun: &str) {
         let node = self.nodes[&(state, begun.to_owned())];
-        if self.automaton.finals.contains_key(&state) {
+        if automaton.finals.contains_key(&state) {
             let end = self.say(node, begun);
             self.finals[end as usize] = true;
         }
-        let automaton = self.automaton;
         for (step, to) in &automaton.arcs[state as usize] {
             match step {
                 Step::Epsilon => {
@@ -113,8 +145,10 @@ impl Spelled<'_> {
                 Step::List { list, .. } => {
                     let from = self.say(node, begun);
                     let next = self.node(*to, String::new());
-                    for (said, _, _) in automaton.lists[*list as usize].said.values().flatten() {
-                        self.phrase(from, &said.iter().collect::<String>(), next);
+                    for (said, _, foreign) in automaton.lists[*list as usize].said.values().flatten() {
+                        if self.foreign || !foreign {
+                            self.phrase(from, &said.iter().collect::<String>(), next);
+                        }
                     }
                 }
                 Step::Range { range, .. } => {
@@ -138,7 +172,8 @@ impl Spelled<'_> {
 
     /// Literal text: Chinese characters are said one by one, letters go on until the word ends.
     fn text(&mut self, node: u32, begun: &str, text: &[char], to: u32) {
-        if text.iter().any(|c| !c.is_alphabetic()) {
+        // A lone "s" is a possessive: it belongs to the name before it, and recognisers hear it as part of that.
+        if text.iter().any(|c| !c.is_alphabetic()) || (begun.is_empty() && text == ['s']) {
             return;
         }
         if !text.iter().copied().any(is_han) {
@@ -265,48 +300,71 @@ fn determinise(arcs: &[Vec<(Option<u32>, u32)>], finals: &[bool]) -> Option<Dete
     Some((out, ends))
 }
 
-/// Merges states from which the same can be said; drops those from which no sentence ends.
-fn minimise(arcs: &[BTreeMap<u32, u32>], finals: &[bool], words: &[String]) -> WordGraph {
-    /// Not seen yet, and leads nowhere.
-    const NEW: u32 = u32::MAX;
-    const DEAD: u32 = u32::MAX - 1;
-    let mut merged = vec![NEW; arcs.len()];
-    let mut known: HashMap<(bool, Vec<(u32, u32)>), u32> = HashMap::new();
-    let mut graph = WordGraph::default();
-    let mut open = vec![0u32];
-    while let Some(&state) = open.last() {
-        let here = &arcs[state as usize];
-        if merged[state as usize] != NEW {
+/// States merged with all others from which the same can be said.
+#[derive(Default)]
+struct Minimal {
+    /// Whether a sentence ends here, and words with the states they lead to; to the state's number.
+    known: HashMap<(bool, Vec<(u32, u32)>), u32>,
+    states: Vec<(bool, Vec<(u32, u32)>)>,
+}
+
+impl Minimal {
+    /// Adds sentences; returns their start, or nothing where no sentence ends.
+    fn add(&mut self, (arcs, finals): &Deterministic) -> Option<u32> {
+        const NEW: u32 = u32::MAX;
+        const DEAD: u32 = u32::MAX - 1;
+        let mut merged = vec![NEW; arcs.len()];
+        let mut open = vec![0u32];
+        while let Some(&state) = open.last() {
+            let here = &arcs[state as usize];
+            let unseen: Vec<u32> = here.values().copied().filter(|to| merged[*to as usize] == NEW).collect();
+            if merged[state as usize] == NEW && !unseen.is_empty() {
+                open.extend(unseen);
+                continue;
+            }
             open.pop();
-            continue;
+            if merged[state as usize] != NEW {
+                continue;
+            }
+            let kept: Vec<(u32, u32)> =
+                here.iter().map(|(w, to)| (*w, merged[*to as usize])).filter(|(_, to)| *to != DEAD).collect();
+            let end = finals[state as usize];
+            merged[state as usize] = if kept.is_empty() && !end { DEAD } else { self.state((end, kept)) };
         }
-        let unseen: Vec<u32> = here.values().copied().filter(|to| merged[*to as usize] == NEW).collect();
-        if !unseen.is_empty() {
-            open.extend(unseen);
-            continue;
-        }
-        open.pop();
-        let kept: Vec<(u32, u32)> =
-            here.iter().map(|(w, to)| (*w, merged[*to as usize])).filter(|(_, to)| *to != DEAD).collect();
-        let end = finals[state as usize];
-        if kept.is_empty() && !end {
-            merged[state as usize] = DEAD;
-            continue;
-        }
-        let fresh = known.len() as u32;
-        let id = *known.entry((end, kept.clone())).or_insert(fresh);
-        merged[state as usize] = id;
+        Some(merged[0]).filter(|start| *start != DEAD)
+    }
+
+    fn state(&mut self, state: (bool, Vec<(u32, u32)>)) -> u32 {
+        let fresh = self.states.len() as u32;
+        let id = *self.known.entry(state.clone()).or_insert(fresh);
         if id == fresh {
+            self.states.push(state);
+        }
+        id
+    }
+
+    /// One graph whose start joins `starts`.
+    fn graph(self, starts: &[u32], words: &[String]) -> WordGraph {
+        let start = self.states.len() as u32;
+        let mut begin: Vec<(u32, u32)> = starts.iter().flat_map(|s| self.states[*s as usize].1.clone()).collect();
+        begin.sort_unstable();
+        begin.dedup();
+        let only_starts =
+            |id: u32| starts.contains(&id) && !self.states.iter().any(|(_, a)| a.iter().any(|(_, to)| *to == id));
+        let unused: Vec<u32> = starts.iter().copied().filter(|s| only_starts(*s)).collect();
+        let mut graph = WordGraph { start, ..WordGraph::default() };
+        let states = self.states.into_iter().chain([(false, begin)]);
+        for (id, (end, arcs)) in (0u32..).zip(states) {
+            if unused.contains(&id) {
+                continue;
+            }
             if end {
                 graph.ends.push(id);
             }
             let arc = |(word, to): (u32, u32)| WordArc { from: id, to, text: words[word as usize].clone() };
-            graph.arcs.extend(kept.into_iter().map(arc));
+            graph.arcs.extend(arcs.into_iter().map(arc));
         }
-    }
-    match merged[0] {
-        DEAD => WordGraph::default(),
-        start => WordGraph { start, ..graph },
+        graph
     }
 }
 

@@ -172,7 +172,9 @@ fn push_literal(nodes: &mut Vec<Node>, literal: &mut String) {
         return;
     }
     // The marker keeps a space at either end, which normalising alone would trim.
-    let is_space = |c: Option<char>| c.is_some_and(|c| super::normalise::normalise(&c.to_string()).is_empty() && c != '\'' && c != '’');
+    let is_space = |c: Option<char>| {
+        c.is_some_and(|c| super::normalise::normalise(&c.to_string()).is_empty() && c != '\'' && c != '’')
+    };
     if is_space(literal.chars().next()) {
         nodes.push(Node::Break);
     }

@@ -7,8 +7,8 @@ use super::units::{Unit, Units};
 use super::word_graph::WordGraph;
 
 /// Determinising stops with an error beyond this many states: a grammar that needs more is not one that
-/// people speak (the shipped ones need some thousands).
-const STATES_MAX: usize = 200_000;
+/// people speak (the shipped ones with the demonstration home need some 100,000).
+const STATES_MAX: usize = 1_000_000;
 
 /// One step of the automaton.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,8 @@ struct Spelled {
     starts: Vec<u32>,
     ends: BTreeSet<u32>,
     words: Vec<String>,
+    /// Words from this index on are heard, but not written.
+    unwritten: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,15 +50,30 @@ struct Edge {
 }
 
 impl UnitGraph {
-    /// Joins the word graphs of all languages into one automaton.
+    /// Joins the word graphs of all languages into one automaton. Any of `lead_ins` (the wake words as they are
+    /// spoken) may come before a sentence; it is heard, but is no part of the text.
     ///
     /// # Errors
     /// A message if the grammars are too large to compile.
-    pub fn build(graphs: &[WordGraph], units: &Units) -> Result<Self, String> {
+    pub fn build(graphs: &[WordGraph], lead_ins: &[String], units: &Units) -> Result<Self, String> {
         let mut spelled = Spelled::default();
         for graph in graphs {
             spelled.add(graph, units);
         }
+        let written = spelled.words.len() as u32;
+        let sentences = std::mem::take(&mut spelled.starts);
+        let start = spelled.node();
+        let after = spelled.node();
+        spelled.out[start as usize].push(Edge { unit: None, to: after, word: None });
+        for lead_in in lead_ins {
+            spelled.spell(lead_in, (start, after), false, units);
+        }
+        spelled.unwritten = written;
+        for to in sentences {
+            spelled.out[after as usize].push(Edge { unit: None, to, word: None });
+            spelled.out[after as usize].push(Edge { unit: Some(units.space()), to, word: None });
+        }
+        spelled.starts.push(start);
         spelled.determinise()
     }
 
@@ -246,7 +263,7 @@ impl Spelled {
         let mut at = (path.len(), *last.keys().find(|n| self.ends.contains(n))?);
         let mut words = Vec::new();
         while let Some((i, n, word)) = steps[at.0].get(&at.1).copied().flatten() {
-            words.extend(word);
+            words.extend(word.filter(|w| *w < self.unwritten));
             at = (i, n);
         }
         let mut text = String::new();
@@ -288,7 +305,7 @@ mod tests {
         let units = small_alphabet();
         let en = graph(&[(0, 1, "turn"), (1, 2, "on"), (1, 2, "off"), (2, 3, ""), (2, 3, "lamp")], 3);
         let zh = graph(&[(0, 1, "打开"), (1, 2, "灯"), (1, 2, "lamp")], 2);
-        let g = UnitGraph::build(&[en, zh], &units).expect("small");
+        let g = UnitGraph::build(&[en, zh], &["hey you".into()], &units).expect("small");
         let path = |s: &str| -> Vec<Unit> {
             s.chars().flat_map(|c| if c == ' ' { vec![units.space()] } else { units.spellings(c)[0].clone() }).collect()
         };
@@ -297,6 +314,9 @@ mod tests {
             ("turnoff", Some("turn off")),
             ("打开灯", Some("打开灯")),
             ("打开lamp", Some("打开lamp")),
+            ("hey you turn off lamp", Some("turn off lamp")),
+            ("hey you打开灯", Some("打开灯")),
+            ("hey turn off lamp", None),
             ("turn lamp", None),
         ] {
             assert_eq!(accepts(&g, &path(said)), text.is_some(), "{said}");

@@ -3,7 +3,9 @@
 
 use std::ffi::{c_int, c_void};
 
-use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState, whisper_rs_sys};
+use whisper_rs::{
+    FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState, whisper_rs_sys,
+};
 
 use super::ggml;
 use super::stt::Recognizer;
@@ -41,7 +43,8 @@ impl WhisperRecognizer {
     /// Anything that is not a Whisper model in ggml format.
     pub fn new(model: &[u8], file: &str, threads: usize) -> Result<Self, Fault> {
         whisper_rs::install_logging_hooks();
-        let wrong = |what: String| Fault::new(file, "", what, "give a Whisper model in ggml format, such as ggml-tiny.bin");
+        let wrong =
+            |what: String| Fault::new(file, "", what, "give a Whisper model in ggml format, such as ggml-tiny.bin");
         ggml::check(model).map_err(wrong)?;
         let context = WhisperContext::new_from_buffer_with_params(model, WhisperContextParameters::default())
             .map_err(|e| wrong(format!("whisper.cpp cannot load it: {e}")))?;
@@ -50,7 +53,13 @@ impl WhisperRecognizer {
         let first = (0..eot).rev().take_while(|&t| is_unused(t)).last().unwrap_or(eot);
         let state = context.create_state().map_err(|e| wrong(format!("no memory for its state: {e}")))?;
         let context_max = usize::try_from(context.model_n_audio_ctx()).unwrap_or(0);
-        Ok(Self { state, file: file.to_owned(), threads: threads.clamp(1, 64) as c_int, context_max, unused: (first, eot) })
+        Ok(Self {
+            state,
+            file: file.to_owned(),
+            threads: threads.clamp(1, 64) as c_int,
+            context_max,
+            unused: (first, eot),
+        })
     }
 }
 
@@ -98,9 +107,9 @@ impl Recognizer for WhisperRecognizer {
             params.set_filter_logits_callback(Some(mask_unused));
             params.set_filter_logits_callback_user_data((&raw mut unused).cast());
         }
-        self.state
-            .full(params, &sound)
-            .map_err(|e| Fault::new(&self.file, "", format!("whisper.cpp failed on an utterance: {e}"), "say it again"))?;
+        self.state.full(params, &sound).map_err(|e| {
+            Fault::new(&self.file, "", format!("whisper.cpp failed on an utterance: {e}"), "say it again")
+        })?;
         let (mut bytes, mut log_sum, mut count) = (Vec::new(), 0.0f32, 0usize);
         for segment in self.state.as_iter() {
             for i in 0..segment.n_tokens() {

@@ -1,0 +1,98 @@
+"""Fits the confidence of the CTC engine: margin per unit of the grammar search -> probability of being right.
+
+    python calibrate_stt.py --model ../models/stt-ctc.onnx --tiebreak ../target/release/tiebreak
+
+Speaks home commands and other sentences in voices that are held out (other sentences than the fixtures'),
+replays them, fits a logistic curve and writes it into the model's metadata `confidence` ("slope middle").
+Two numbers are fitted; the network is not touched.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import soundfile
+
+import voices
+from units import normalise
+
+EN_ROOMS = ["living room", "kitchen", "bedroom", "hallway", "study"]
+ZH_ROOMS = ["客厅", "厨房", "卧室", "走廊", "书房"]
+EN = [f"{v} the {r} {d}" for v in ("turn on", "turn off", "switch on") for r in EN_ROOMS for d in ("light", "lights")]
+EN += ["turn on the fan", "switch off the fan", "open the curtains", "close the curtain", "lock the front door", "start the vacuum",
+       "turn on the coffee machine", "set the desk lamp to forty percent", "dim the bedside lamp to ten percent", "make the ceiling light blue",
+       "turn on movie mode", "close the garage door", "set the bedroom temperature to twenty two degrees"]
+ZH = [f"{v}{r}的灯" for v in ("打开", "关闭", "关掉") for r in ZH_ROOMS]
+ZH += ["打开风扇", "关掉风扇", "打开窗帘", "关上窗帘", "锁上前门", "打开咖啡机", "把书桌灯调到百分之四十", "把床头灯调到百分之二十", "把吊灯设为蓝色", "打开电影模式", "关闭车库门", "我想吃披萨", "打开空调"]
+EN_OTHER = ["my brother plays the violin very well", "the bus was late again this morning", "we should visit them next summer", "i bought two new shirts yesterday",
+            "turn on the light in the attic", "what did the teacher say about it", "turn off the heater in the sauna", "he forgot his keys at the office", "close the book and go to sleep",
+            "there were twenty people in the room", "open your eyes please", "they live near the river", "she sang the whole song", "the kitchen was painted last year"]
+ZH_OTHER = ["我哥哥钢琴弹得很好", "今天早上公交车又晚了", "我们明年去看他们吧", "昨天我买了两件衬衫", "打开阁楼的灯", "老师刚才说了什么", "关掉桑拿房的暖气", "他把钥匙忘在公司了", "房间里有二十个人", "他们住在河边", "厨房是去年装修的", "请你把书打开"]
+
+
+def fit(margins, right, steps=4000):
+    """Logistic regression on one number, with a weak prior towards a slope of 3."""
+    slope, middle = 3.0, float(np.median(margins))
+    for _ in range(steps):
+        p = 1 / (1 + np.exp(-slope * (margins - middle)))
+        error = p - right
+        slope -= 0.5 * (np.mean(error * (margins - middle)) + 0.002 * (slope - 3))
+        middle -= 0.5 * np.mean(error * -slope)
+        slope = float(np.clip(slope, 1, 12))
+    return slope, float(middle)
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__)
+    a.add_argument("--model", default=str(Path(__file__).parent.parent / "models/stt-ctc.onnx"))
+    a.add_argument("--tiebreak", default=str(Path(__file__).parent.parent / "target/release/tiebreak"))
+    a.add_argument("--seed", type=int, default=5)
+    args = a.parse_args()
+    rng = random.Random(args.seed)
+    sentences = [(s, l, True) for l, ss in (("en", EN), ("zh", ZH)) for s in ss] + [(s, l, False) for l, ss in (("en", EN_OTHER), ("zh", ZH_OTHER)) for s in ss * 2]
+    with tempfile.TemporaryDirectory() as d:
+        config = Path(d) / "t.toml"
+        config.write_text(f"[stt]\nmodel = {json.dumps(str(Path(args.model).resolve()))}\n")
+        truth, files = {}, []
+        for i, (text, lang, known) in enumerate(sentences):
+            _, x = voices.random_held_out_voice(text, lang, rng)
+            x = np.concatenate([np.zeros(8000), x / max(1e-3, np.abs(x).max()) * rng.uniform(0.1, 0.8), np.zeros(12000)])
+            x += np.random.default_rng(i).normal(0, 10 ** rng.uniform(-4.5, -2.3), len(x))
+            path = Path(d) / f"{i}.wav"
+            soundfile.write(path, np.clip(x, -1, 1), 16000)
+            truth[path.name] = text if known else None
+            files.append(str(path))
+        out = subprocess.run(
+            [args.tiebreak, "replay", "--no-wake", "--dry-run", "--json", "--config", str(config), *files],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True,
+            env={**os.environ, "TIEBREAK_LOG": "tiebreak::understand::ctc=debug", "NO_COLOR": "1"},
+        )
+    # One log line for each utterance that was searched, in the order of the receipts.
+    found = re.findall(r"grammar search margin=(\S+) text=\"([^\"]*)\"", out.stderr)
+    heard = [json.loads(line)["source"] for line in out.stdout.splitlines()]
+    print(f"{len(files)} recordings, {len(heard)} receipts, {len(found)} searches")
+    margins, right = [], []
+    for source, (margin, text) in zip([h for h in heard], found):
+        margins.append(float(margin))
+        right.append(truth[source] is not None and normalise(text) == normalise(truth[source]))
+    margins, right = np.array(margins), np.array(right, dtype=float)
+    slope, middle = fit(margins, right)
+    accepted = margins > middle
+    print(f"{right.mean():.2f} right; slope {slope:.2f}, middle {middle:.2f}; of those accepted {right[accepted].mean():.2f} are right, of the right ones {accepted[right > 0].mean():.2f} accepted")
+    model = onnx.load(args.model)
+    kept = [(p.key, p.value) for p in model.metadata_props if p.key != "confidence"]
+    del model.metadata_props[:]
+    for key, value in [*kept, ("confidence", f"{slope:.3f} {middle:.3f}")]:
+        model.metadata_props.add(key=key, value=value)
+    onnx.save(model, args.model)
+
+
+if __name__ == "__main__":
+    main()

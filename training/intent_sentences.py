@@ -1,0 +1,137 @@
+"""What the intent classifier learns from: other phrasings than the grammars', and what is no command.
+
+Class tokens as the Rust spotter (src/understand/resolve.rs) writes them: <name:DOMAIN>, <area>, <floor>, <num>,
+<color>.  In the patterns, L C F S K V are lamp, cover, fan, switch, climate, vacuum; A is a room, N a number, H a colour;
+(a|b) alternatives, an empty branch allowed.  Nothing here is taken from the test sentences of grammars/ or audio-fixtures/.
+"""
+
+CLASS = {
+    "L": "<name:light>", "C": "<name:cover>", "F": "<name:fan>", "S": "<name:switch>", "K": "<name:climate>",
+    "V": "<name:vacuum>", "D": "<name:lock>", "M": "<name:scene>", "A": "<area>", "O": "<floor>", "N": "<num>", "H": "<color>",
+}
+
+EN = {
+    "HassTurnOn": [
+        "(would it be possible to|i was hoping you could|be so kind and) (turn|switch) on the (L|F|S)", "(the|my) (L|F|S) should be (on|switched on|turned on)",
+        "(i'd|i would) (like|love) the (L|F|S) (on|to be on|turned on)", "give me (some|a bit of) light in the A", "get the (L|F|S) on", "bring the (L|F|S) to life",
+        "make sure (that|) the (L|F|S) is (on|running|switched on)", "the A needs (some|more) light", "we need (the|) light in the A", "have the (light|lights) in the A (come|switched|turned) on",
+        "on with the (L|F)", "on with the (light|lights) in the A", "it is (very|so|really|pretty) dark in the A", "i can not see (anything|a thing) in the A", "the A is (too|very) dark",
+        "let the (light|sun) in (open|through) the C", "could the C be opened", "i want the C (open|opened|up)", "have the C opened", "the C should be open", "let me have the (L|F|S) on",
+        "the D should be locked", "(secure|bolt) the D", "i want the D locked", "is it possible to have the (L|F|S) (on|turned on)", "flick on the (L|F)", "flip the (L|S|F) on", "fire the S up",
+        "i want to (see|have) (the|) light in the A", "A light please on", "on the (L|F|S) turn", "(power|switch) up the (S|F|K)", "the K (on|should be on) please", "lights in A on",
+        "let us have M", "i am in the mood for M", "prepare (for|the) M", "make it M", "all (of the|the|) (lights|lamps) in the A should be on", "(every|each) (light|lamp) on the O on",
+    ],
+    "HassTurnOff": [
+        "(would it be possible to|i was hoping you could|be so kind and) (turn|switch) off the (L|F|S)", "(the|my) (L|F|S) should be (off|switched off|turned off)",
+        "(i'd|i would) (like|love) the (L|F|S) (off|to be off|turned off)", "get the (L|F|S) off", "make sure (that|) the (L|F|S) is (off|not on|switched off)", "no (more|) light in the A",
+        "we do not need (the|any) light in the A", "have the (light|lights) in the A (go|switched|turned) off", "off with the (L|F|S)", "off with the (light|lights) in the A",
+        "nobody (needs|is using) the (L|F|S)", "(the|) A should be dark", "make the A dark", "make it dark in the A", "could the C be closed", "i want the C (closed|shut|down)", "have the C closed",
+        "the C should be (closed|shut)", "the D should be unlocked", "i want the D unlocked", "let me out through the D", "is it possible to have the (L|F|S) (off|turned off)", "flick off the (L|F)",
+        "flip the (L|S|F) off", "i am done with the (S|F|L)", "(power|switch) down the (S|F|K)", "the K (off|should be off) please", "lights in A off", "quit the (F|S)", "put out the (L|light in the A|lights in the A)",
+        "all (of the|the|) (lights|lamps) in the A should be off", "(every|each) (light|lamp) on the O off", "i do not want the (L|F|S) (on|running)", "the (L|F|S) can go off", "let the (L|F|S) be off",
+    ],
+    "HassLightSet": [
+        "(give|i want) the L at N (percent|)", "(the|) L should be (at|on) N percent", "let the L (shine|glow) (at|with) N percent", "i want N percent (brightness|light) on the L", "N percent (for|on) the L",
+        "make the L N percent bright", "bring the L (down|up|) to N percent", "have the L at N percent", "(the|) A lights should be at N percent", "i'd like the A lights at N percent", "N percent light in the A",
+        "i would like the L (in|to be) H", "let the L (shine|glow|be) H", "H (for|on) the L", "H light (from|on) the L", "i want H (light|) in the A", "the A should be H", "have the lights in the A H", "give me H light in the A",
+        "can the L be H", "let us have H light in the A", "the L H please", "(bathe|put) the A in H", "how about H for the L", "the brightness of the L should be N percent", "reduce the light of the L to N percent",
+    ],
+    "HassSetPosition": [
+        "(leave|keep|have) the C (open |)at N percent", "the C should be (at|open) N percent", "i want the C N percent open", "move the C (down|up|) to N percent", "N percent (for|on) the C", "let the C (down|up) to N percent",
+        "bring the C to N (percent|)", "open the C by N percent", "the C at N percent please", "can the C be at N percent",
+    ],
+    "HassClimateSetTemperature": [
+        "i'd like it N degrees (warm|) (in the A|)", "let it be N degrees (in the A|)", "N degrees (in the A|) please", "it should be N degrees (in the A|)", "have the (A|K) at N degrees", "the K should be at N (degrees|)",
+        "i want N degrees (in the A|)", "give me N degrees (in the A|)", "get the A to N degrees", "bring the temperature (of the A|in the A|) to N", "(warm|cool) the A (down|up) to N degrees", "how about N degrees in the A",
+        "can the A be N degrees", "could we have N degrees (in the A|)", "heat up to N degrees",
+    ],
+    "HassClimateGetTemperature": [
+        "(do you know|can you say|i wonder) how (warm|cold|hot) it is in (here|the A)", "what does the thermometer (say|show) (in the A|)", "how many degrees (do we have|are there) (in the A|)", "is it (warm|cold|hot) in the A",
+        "temperature in the A", "i want to know the temperature (in the A|inside)", "what temperature (do we have|is it) (in the A|inside)", "read (me|) the temperature (in the A|)", "say the temperature of the A",
+    ],
+    "HassVacuumStart": [
+        "the floor is (dirty|filthy|dusty)", "it is time to (clean|vacuum) (the floor|)", "(have|make) V (clean|do its work|do its job)", "let the V do its (work|job|thing)", "V should (clean|start)", "we need the V",
+        "there is dirt on the floor", "send the V on its way", "clean (up|) with the V", "begin (to vacuum|to clean|vacuuming|cleaning)", "it is dirty (here|in here) run the V", "can the V clean (now|)",
+    ],
+    "HassVacuumReturnToBase": [
+        "the V (should|can) (go home|go back|stop|rest)", "(have|make) V (go home|go back|stop|charge)", "that is enough V", "call the V (back|home)", "let the V (charge|rest|go home|go back)", "no more (vacuuming|cleaning)",
+        "take the V back", "V back to the (base|dock|charger|station)", "the V is too loud stop it", "end the (cleaning|vacuuming)", "quit (cleaning|vacuuming)",
+    ],
+    "HassMediaPause": ["(halt|freeze|interrupt) the (music|song|movie|video)", "stop playing (music|this|)", "no more music (please|)", "be quiet with the music", "i want the music (paused|to stop)", "take a break from the music", "music off", "the music should stop", "hold the (song|movie)"],
+    "HassMediaUnpause": ["(go on|carry on|continue) with the (music|song|movie)", "let the music (play|go on)", "i want (to hear|) (the|some) music", "start the music (again|)", "music (on|again) please", "put on some music", "bring the music back", "get the music going", "keep the (music|song) going"],
+    "HassMediaNext": ["i (do not|don't) like this (song|track) (next|)", "(give me|i want) (another|the next|a different) (song|track)", "another (song|track) please", "one (song|track) (further|forward)", "(move|jump) (on|ahead) to the next (song|track)", "next please", "what comes next play it", "a different song"],
+    "HassMediaPrevious": ["(give me|i want) the (song|track) before (this|)", "one (song|track) back", "(move|jump) back (a|one) (song|track)", "the (song|track) before please", "that last (song|track) again", "repeat the (last|previous) (song|track)", "i liked the (last|previous) (song|track) play it"],
+    "HassSetVolume": ["(have|i want|i'd like) the volume at N (percent|)", "volume should be N (percent|)", "N percent volume (in the A|)", "make it N percent loud", "play at N percent (volume|)", "let the volume be N", "bring the sound to N (percent|)", "sound (at|to) N percent", "loudness N percent"],
+    "HassStartTimer": ["i need a (timer|countdown) N (minutes|seconds|hours) (long|)", "let me know (in|after) N (minutes|hours)", "(alert|ping|call|notify) me (in|after) N (minutes|seconds|hours)", "count N (minutes|seconds)", "N (minutes|hours|seconds) on the (clock|timer)", "can i have a (timer|countdown) of N (minutes|seconds|hours)", "time N (minutes|seconds)", "ring in N (minutes|hours)"],
+    "HassCancelTimer": ["(scrap|drop|abort|forget) the (timer|countdown)", "no (more|) (timer|countdown) (please|)", "the (timer|countdown) is not needed (any more|)", "i do not (need|want) the (timer|countdown)", "get rid of the (timer|countdown)", "(timer|countdown) off", "shut up the timer"],
+    "HassGetWeather": ["(what|how) does it look (like|) outside", "(do|should) i take (an umbrella|a coat) (today|tomorrow|)", "what kind of weather (do we have|is it) (today|)", "(tell|give) me the (weather|forecast)", "(any|is there) rain (today|tomorrow|coming)", "is rain expected (today|tomorrow|)", "how will the weather be (today|tomorrow)", "i want to (know|hear) the (weather|forecast)", "are we getting (rain|snow) (today|tomorrow)"],
+    "HassGetCurrentTime": ["how late is it", "(do you|could you) have the time for me", "i need to know the time", "what does the clock say", "can you say what time it is", "time please", "how late is it now", "say the time"],
+    "HassGetCurrentDate": ["(which|what) day of the (week|month) is it (today|)", "i need (the|today's) date", "what is today's day", "can you say the date", "date please", "what (day|date) do we have today", "(say|read) the date"],
+    "HassNevermind": ["(sorry|oops) (never mind|my mistake|wrong)", "(skip|drop|scratch) that", "i changed my mind", "do nothing", "(i did not|i didn't) mean (that|you)", "ignore (that|me)", "that was (nothing|a mistake)", "not you", "no do not do that", "stop forget it"],
+    "HassGetState": ["(tell|say) me (whether|if) the (L|F|S|K) is (on|off|running)", "i (wonder|want to know) (whether|if) the (L|F|S|C|D) is (on|off|open|closed|locked)", "(has|was) the (L|F|S) been (left|turned) (on|off)", "check (whether|if) the (L|F|S|C|D) is (on|off|open|closed|locked)", "(are|is) the (light|lights) in the A (still|) (on|off)", "what state is the (L|F|S|C|D) in", "is there (light|a light on) in the A", "(did|have) (we|you|i) (turn|switch|turned|switched) (on|off) the (L|F|S)", "why is the (L|F|S) (on|off)", "when did the (L|F|S|C|D) (turn|go) (on|off)", "how bright is the L", "what color is the L"],
+}
+
+ZH = {
+    "HassTurnOn": [
+        "我希望(L|F|S)(打开|是开着的|开着)", "(L|F|S)应该(开着|打开)", "(L|F|S)给我(打开|开起来|弄亮)", "让(L|F|S)亮起来", "A(里|)需要(灯|光|照明)", "A(有点|太|好|很)(暗|黑)", "A看不见了", "A(里|)黑漆漆的", "来点(光|灯)在A", "A要有(光|灯)",
+        "想把(L|F|S)(打开|开了)", "劳驾(打开|开)(L|F|S)", "(L|F|S|K)(开起来|开一开|打开来)", "我需要(L|F|S)开着", "把C(弄开|打开来)", "C(应该|可以)(打开|开着)", "让阳光进来打开C", "想让C开着", "把D(锁紧|锁牢|反锁上)", "D(应该|要)锁(上|着)", "别忘了锁D",
+        "A的灯(亮起来|开起来|全亮)", "A所有灯都要开", "O的灯(都|全)(亮|开|打开)", "我想要M", "准备M", "来个M", "(F|K)吹起来", "使(L|F|S)(打开|开启)", "A的(灯|灯光)我要打开", "帮忙让A亮起来",
+    ],
+    "HassTurnOff": [
+        "我希望(L|F|S)(关掉|关着|关上)", "(L|F|S)应该(关着|关掉)", "(L|F|S)给我(关掉|关上|关了)", "让(L|F|S)(灭掉|熄灭|停下来|灭了)", "A(里|)不需要(灯|光|照明)", "A不用(灯|开灯|亮着)", "别让A亮着", "A(里|)(黑|暗)一点没灯", "想把(L|F|S)(关掉|关了)", "劳驾(关|关掉|关上)(L|F|S)",
+        "(L|F|S|K)(不用了|不需要了|关一关|不用开了)", "没人用(L|F|S)了", "把C(合起来|拉严|遮上)", "C(应该|可以)(关上|关着|关起来)", "想让C关着", "D(应该|可以)(打开|解锁)", "A的灯(灭了|灭掉|熄了|全灭)", "A所有灯都要关", "O的灯(都|全)(灭|关|关掉)", "使(L|F|S)(关闭|关上)",
+        "A的(灯|灯光)我要关掉", "帮忙让A暗下来", "(F|K)别吹了", "我用完(S|F|L)了", "浪费电把(L|F|S)关(掉|了)",
+    ],
+    "HassLightSet": [
+        "我(要|想要|希望)(L|A的灯)亮度N", "(L|A的灯)(亮|光)到N(%|)", "(L|A的灯)百分之N就(好|行)", "让(L|A的灯)保持(在|)百分之N", "百分之N的亮度给(L|A的灯)", "(L|A的灯)的(光|亮度)要百分之N", "(L|A的灯)给我百分之N", "(L|A的灯)(弄|搞)到百分之N", "我(要|想要|希望)(L|A的灯)是H", "让(L|A的灯)(发|亮)H", "H给(L|A的灯)",
+        "(L|A的灯)来个H", "(L|A的灯)(弄|搞)成H", "A(要|来点)H的(光|灯光)", "(L|A的灯)用H", "想看(L|A的灯)H", "(L|A的灯)能不能H", "(L|A的灯)的颜色要H",
+    ],
+    "HassSetPosition": ["(C)(留|保持|停)在百分之N", "我要C开百分之N", "C(开|关)到N(%|)", "让C(开|停在|保持)百分之N", "C百分之N就(好|行)", "百分之N的C", "C给我(开|拉)到百分之N", "想让C开N(%|)", "C拉到N"],
+    "HassClimateSetTemperature": ["我(希望|想|要)(A|)(是|有|)N度", "(A|)应该N度", "让(A|K)(保持|维持)(在|)N度", "(A|K|)N度就(好|行)", "(A|K)给我(弄|搞|开)到N度", "(A|)弄成N度", "想要(A|)N度", "K吹N度", "(A|)来个N度", "(A|)(暖|热|凉|冷)到N度", "温度(要|来)N度", "温度N就好"],
+    "HassClimateGetTemperature": ["我想知道(A|)(温度|多少度|几度)", "(A|屋里)(有|)(多热|多冷)", "(A|)温度计(显示|是)多少", "(A|)里面是(几|多少)度", "报(一下|)(A|)的?温度", "(A|屋里)现在(热|冷)吗", "(A|)的温度", "说说(A|)的温度", "测一下(A|)温度"],
+    "HassVacuumStart": ["地(上|板)(脏|好脏|太脏)了", "该(扫地|打扫)了", "地上有(灰|垃圾)", "让V(干活|上班|出动)", "叫V(扫地|打扫|出来|干活)", "V(出动|干活|上班|出来)", "(该|轮到)V(干活|出动)了", "派V(去|)(扫地|打扫)", "V去(打扫|扫地|清扫)", "扫扫地(吧|)", "用V(扫|打扫)(一下|)"],
+    "HassVacuumReturnToBase": ["叫V(回来|回去|停|休息)", "V(休息|下班|回来|别扫了)", "(够了|可以了)V(回去|停)", "V(可以|该)(回去|休息|下班)了", "(别|不用)(扫|打扫)了", "地扫(好|完)了", "V太吵了(停|别扫了)", "让V(下班|休息|别扫了)", "V回(窝|基座|充电桩|充电座)"],
+    "HassMediaPause": ["(音乐|歌|电影|视频)(先|)(停|停下|别放)(了|)", "(别|不要)(放|播|播放|唱)(了|音乐了|歌了)", "不想听(歌|音乐)了", "让(音乐|歌|电影)停(下来|)", "音乐(关|关掉|关了)", "先(停|暂停)(播放|)(音乐|)", "安静把音乐停了"],
+    "HassMediaUnpause": ["(接着|继续)(听|听歌|唱|看|看电影)", "我(想|要)听(歌|音乐)", "来点(音乐|歌)", "音乐(继续|接着)(放|播|)", "放(歌|音乐)来听", "让音乐(继续|响起来|接着放)", "把音乐(打开|开起来)", "歌(继续|接着放)"],
+    "HassMediaNext": ["(不喜欢|不想听)这首(歌|)", "(换|来)(别的|另一首|另外一首)(歌|)", "(这首|)跳过", "(给我|我要|我想)(听|)下一(首|曲)", "后面(那首|一首)", "下面(那首|一首)(歌|)", "换个(歌|曲子)"],
+    "HassMediaPrevious": ["(前面|刚才)(那首|一首|那首歌)", "(再放|重放)(刚才|上)(那首|一首)(歌|)", "(给我|我要|我想)(听|)上一(首|曲)", "往前一首", "(倒回|退回)(上|前)一首", "回到(前面|刚才)那首"],
+    "HassSetVolume": ["(声音|音量)(要|给我|弄到|来)(百分之|)N", "我(要|希望)(音量|声音)(是|)百分之N", "(音量|声音)百分之N就(好|行)", "(A|)(声音|音量)保持百分之N", "百分之N的(音量|声音)", "让(声音|音量)(是|到)百分之N", "(声音|音量)(弄|搞)到N"],
+    "HassStartTimer": ["N(分钟|秒|小时)(以后|之后|后)(告诉|通知|叫|喊)我", "我需要N(分钟|秒|小时)的?(计时|倒计时|定时)", "帮忙(数|记)N(分钟|秒)", "(来|要)(一个|个)N(分钟|小时|秒)的?(计时|倒计时)", "过N(分钟|小时)(叫|提醒|喊|告诉)我", "N(分钟|小时)到了(叫|喊|告诉)我", "开始N(分钟|秒)计时"],
+    "HassCancelTimer": ["(计时器|定时器|倒计时)(不要了|不用了|不需要了|算了)", "不(要|用)(计时|倒计时|定时)了", "(别|不用)计时了", "(把|)(计时器|定时器|倒计时)(撤|删|停)(了|掉)", "计时(取消|停止)", "我不需要(计时器|定时器|倒计时)"],
+    "HassGetWeather": ["(外面|今天|明天)(什么|啥)天气", "(今天|明天|)出门(要|用|需要)(带伞|带雨伞)", "(说说|讲讲|播一下|听听)(今天|明天|)天气", "(今天|明天)(会不会|有没有)(雨|雪|太阳)", "(今天|明天)有(雨|雪|太阳)", "我想知道(今天|明天|)天气", "(今天|明天)穿(什么|多少)", "(今天|明天)(冷|热|晒)吗"],
+    "HassGetCurrentTime": ["(看看|看一下|看看现在)几点", "时间到几点了", "(请问|想知道)(现在|)几点", "(现在|)是什么时间", "钟(上|)几点", "报一下时间", "几点钟啦", "说一下时间"],
+    "HassGetCurrentDate": ["今天(是|)(哪一天|什么日期|几月)", "(请问|想知道)今天(几号|星期几|日期)", "(现在|今天)是几月几号", "报一下日期", "今天礼拜几(了|)", "看看今天几号", "说一下日期"],
+    "HassNevermind": ["(我|)(说错了|弄错了|搞错了)", "(不|不是)叫你", "(当|就当)我没说", "我改主意了", "(什么都|啥都)不(用|要)做", "别(理我|管我)", "不要(做|弄)了", "忘了(吧|它)", "收回刚才的话", "没叫你"],
+    "HassGetState": ["(告诉我|看看|我想知道)(L|F|S|K)(开着|关着|是不是开着|有没有开|有没有关)", "(L|F|S)(还|)(开着|亮着)(没有|)", "(检查|查查|看一下)(L|F|S|C|D)(关|开|锁)(了|好)没(有|)", "A的灯(还|)(亮|开)着吗", "A(有没有|是不是)(开灯|亮灯)", "(L|F|S|C|D)是什么状态", "(我|你)(关|开)(L|F|S)了(吗|没有)", "(L|F|S)为什么(开着|亮着|关了)", "(L|F|S|C|D)什么时候(开|关)的", "L(现在|)(多亮|是什么颜色)"],
+}
+
+# Said in a house, and no command: whole sentences, statements, denials, questions about the world.
+EN_OTHER = [
+    "(don't|do not|never) (turn|switch) (on|off) the (L|F|S)", "(don't|do not|never) (open|close|lock|unlock) the (C|D)", "(she|he|they|somebody|mother) (turned|switched) (on|off) the (L|F|S)", "the (L|F|S) (is|was) (on|off|broken|nice|old|expensive)",
+    "i (like|love|hate|bought|fixed) the (L|F|S|C)", "the (L|F|C) in the A (is|was|looks) (nice|broken|beautiful|too big)", "where did you (buy|get) the (L|F|S|C)", "how (does|do) (the|a) (L|F|S|K) work", "(the A|A) is (big|small|nice|messy|clean)",
+    "(we|i|they) (are|were) in the A (yesterday|all day|right now)", "i left my (keys|phone|book|bag) in the A", "(painted|renovated) the A (last year|in H)", "my favorite color is H", "the (car|house|sky|shirt) is H", "(about|around|nearly) N percent of (people|voters|students)",
+    "it (took|takes) N (minutes|hours|days)", "N (people|dogs|cars|euros|dollars)", "the (train|bus|film|meeting) (starts|leaves|ends) at N", "she is N years old", "(call|text|email) (my mother|john|the office|the doctor)", "play (chess|football|a game|cards)",
+    "tell me a (joke|story|secret)", "who (is|was) the (president|king|author) of (france|that book|america)", "how (old|tall|far|long) is (the moon|he|the eiffel tower|that river)", "what is N (plus|times|minus) N", "translate (this|hello) into (french|german)",
+    "(i|we) (have to|must|should) (go|leave|work|study) (now|soon|tomorrow)", "see you (later|tomorrow|soon)", "how are you (today|doing)", "good (morning|night|evening|afternoon)", "thank you very much (indeed|)", "what (did|do) you (say|think|mean)",
+    "(the weather|rain|snow) (was|is) (nice|bad|terrible|lovely) (yesterday|in spain|there)", "i (like|love|hate) (the rain|music|this song|snow)", "this (song|movie|video) is (great|boring|too long)", "(time|music|light) is (money|life|everything)", "the (timer|clock|volume) of the (book|story|race)",
+    "(never|always) (open|close) the (book|box|window|jar|fridge)", "the (door|window|box|jar) (is|was) (open|closed|stuck)", "set the (table|alarm clock|record|example|tone)", "turn (left|right|around|the page|back)", "switch (seats|sides|jobs|lanes)", "(open|close) your (eyes|mouth|book|mind)",
+    "put (on|off) (your|my) (shoes|coat|hat|meeting)", "start (the car|a fire|a business|running)", "stop (the car|talking|it hurts|crying)", "(the|my) (robot|machine|computer|phone) is (broken|smart|new)", "(add|mix) the (flour|sugar|numbers)", "clean (your room|the window|your teeth|the car)",
+    "the L", "A", "the A", "L L", "turn", "on", "off", "open", "the", "set", "in the A", "light", "N", "N percent", "N degrees outside yesterday", "H", "a H car", "is it", "what", "how", "turn the", "set the", "switch", "please",
+    "(turn|switch) (on|off) the", "(turn|switch) the (L|F|S)", "set the L to", "make the A", "(open|close) the", "the L in the", "can you", "i want", "i want the", "what is the", "A light", "lights", "the C",
+]
+ZH_OTHER = [
+    "(不要|别|千万别)(打开|关掉|开|关)(L|F|S|C|D)", "(她|他|妈妈|有人|昨天谁)(打开|关掉|关了)(L|F|S)", "(L|F|S|C)(坏|很漂亮|太贵|很旧|真好看|修好)了", "我(喜欢|讨厌|买了|修好了)(L|F|S|C)", "A的(L|F|C|灯)(坏了|真漂亮|太大了|很好看)", "(L|F|S|C)(在哪里|哪里)买的", "(L|F|S|K)怎么用",
+    "A(很大|很小|真乱|很干净|挺漂亮)", "(我们|我|他们)(昨天|一直|刚才)在A", "我把(钥匙|手机|书|包)忘在A了", "A去年(装修|刷成H)了", "我最喜欢H", "(车|房子|天空|衣服)是H的", "(大概|差不多)百分之N的(人|学生|选民)", "(花了|需要)N(分钟|小时|天)", "N个(人|苹果|学生)", "(火车|电影|会议)N点(开始|出发|结束)",
+    "她今年N岁", "给(妈妈|小明|医生|公司)打电话", "(下棋|踢球|打牌|玩游戏)吧", "(讲|说)(一个|个)(笑话|故事)", "(美国|法国)总统是谁", "(月亮|埃菲尔铁塔|长城)有多(远|高|长)", "N(加|减|乘)N等于几", "把(这个|你好)翻译成(法语|英语)", "我(该|得|要)(走|上班|学习|睡觉)了", "(明天|回头)见", "你(好|好吗|今天怎么样)",
+    "(早上|晚上|下午)好", "(非常|太)感谢(你|了)", "你(说|觉得|认为)(什么|呢)", "(昨天|那边|西班牙)的?天气(很好|不好|真糟)", "我(喜欢|讨厌)(下雨|音乐|这首歌)", "这(首歌|部电影)(真好听|太长了|很无聊)", "时间就是金钱", "(打开|合上)(书|盒子|冰箱|瓶子)", "(门|窗户|盒子)(开着|卡住了)", "(闭上|睁开)眼睛", "(向左|向右)(转|走)",
+    "(穿|脱)(鞋|衣服)", "(开|停)车", "(别|不要)(说话|哭|闹)了", "(我的|那个)(机器人|电脑|手机)(坏了|很聪明|是新的)", "(加|放)(点盐|点糖|面粉)", "(洗|擦)(车|窗户|手)", "(朋友|同学|老师|邻居)(来|走|搬家)了", "(今天|昨天|上周)(我|我们)(去|在)(公园|学校|超市|爬山)(了|玩)", "他(考试|工作|生病|结婚)了",
+    "L", "A", "A的", "L和L", "打开", "关", "开", "把", "把A", "打开A", "灯", "N", "百分之N", "H", "H的车", "什么", "多少", "把L", "设为", "调到", "请", "帮我", "A的灯", "把A的灯", "让L", "打开A的", "我想", "C", "调到百分之N", "L的", "在A",
+]
+
+# Rooms and things that stand where a known one should: such a sentence is no command in this house.
+EN_UNKNOWN = """wine cellar,attic,basement,swimming pool,nursery,bathroom,conservatory,greenhouse,loft,laundry room,pantry,closet,toilet,balcony,terrace,
+garden,shed,dining room,guest room,kids room,playroom,library,gym,sauna,workshop,porch,driveway,patio,cellar,staircase,chandelier,projector,humidifier,heater,toaster,
+oven,kettle,dishwasher,washing machine,television,speaker,radio,printer,aquarium,fountain,fireplace,doorbell,sprinkler,floor lamp,night light,tree,reading light,skylight,
+window,gate,back door,safe,cupboard,neighbour,school,church,street,city,moon,star,ship,castle,submarine,rocket,tent,hotel,shop""".replace("\n", "").split(",")
+ZH_UNKNOWN = """酒窖,阁楼,地下室,游泳池,婴儿房,浴室,温室,阳台,花园,餐厅,客房,儿童房,书架,健身房,桑拿房,车间,门廊,露台,楼梯间,衣帽间,储藏室,洗衣房,卫生间,厕所,吸顶灯,落地灯,
+投影仪,加湿器,取暖器,烤箱,热水器,洗碗机,洗衣机,电视机,音箱,收音机,打印机,鱼缸,喷泉,壁炉,门铃,天窗,后门,保险箱,柜子,邻居家,学校,教堂,街道,城市,月亮,星星,城堡,火箭,帐篷,酒店,商店,公司,医院""".replace("\n", "").split(",")
