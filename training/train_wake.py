@@ -11,6 +11,7 @@ import copy
 import json
 import math
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -29,23 +30,21 @@ SAYS_IT = ("siri", "computer", "天猫精灵")  # negatives must not
 
 def talk(shared):
     """Training negatives: [(weight, [frames])], none of them held out, none with a wake word in it."""
-    held = {}  # the cache of recordings keeps texts and speakers but not files: what is held out goes by these
-    counts = {}
+    flags = {}  # the cache keeps the manifest's order, but texts and speakers only: held out or not, one by one
     for i, r in manifest(shared):
-        key = (r["text"], r["speaker"])
-        counts.setdefault(key, []).append(held_out_recording(r, i))
+        flags.setdefault((r["text"], r["speaker"]), []).append(held_out_recording(r, i))
+    rows, left = synth.load("people"), Counter()
+    for text, _, who, _ in rows:
+        left[text, who] += 1
     groups = {}
-    for text, lang, who, a in synth.load("people"):
-        if any(s in text for s in SAYS_IT) or len(a) < 12:
+    for text, _, who, a in rows:
+        f = flags.get((text, who), [True])
+        complete = left[text, who] == len(f) or all(f) or not any(f)
+        nth = left[text, who, "seen"]
+        left[text, who, "seen"] += 1
+        if not complete or any(s in text for s in SAYS_IT) or len(a) < 12 or f[min(nth, len(f) - 1)]:
             continue
-        flags = counts.get((text, who), [True])
-        if who == "precise-unknown" and text in ("", "athena", "amelia", "hey chatterbox"):
-            n = held.setdefault((text, who), iter(flags))
-            if next(n, True):
-                continue
-        elif all(flags):
-            continue
-        groups.setdefault(who.split("-")[0] if not who.startswith("dsp") else "dsp", []).append(a)
+        groups.setdefault("dsp" if who.startswith("dsp") else who.split("-")[0], []).append(a)
     sets = [(len(g) ** 0.5 * 2, g) for g in groups.values()]
     for name, weight in (("synthetic_en", 260.0), ("synthetic_zh", 170.0)):
         sets.append((weight, [a for t, _, _, a in synth.load(name) if not any(s in t for s in SAYS_IT) and len(a) >= 12]))

@@ -20,6 +20,19 @@ POSITIVE = (-3, 20)  # a window that ends this many frames after the word is a h
 SILENCE = -10.0
 
 
+# The centres of the mel bands in Hz, and how far harmonics still show in them (they blur above 2.5 kHz).
+_MEL = np.linspace(0, 15 + np.log(8) * 27 / np.log(6.4), 82)[1:-1]
+CENTRES = np.where(_MEL < 15, _MEL * 200 / 3, 1000 * np.exp((_MEL - 15) * np.log(6.4) / 27))
+FADE = np.clip(1.3 - CENTRES / 2200, 0, 1)
+
+
+def lines(a, at):
+    """Rows of a at fractional positions."""
+    lo = np.minimum(at.astype(int), len(a) - 2)
+    f = (at - lo)[:, None].astype(np.float32)
+    return a[lo] * (1 - f) + a[lo + 1] * f
+
+
 def kind_of(voice):
     return voice.split("-")[0]
 
@@ -27,7 +40,7 @@ def kind_of(voice):
 class Mixer:
     """Batches of windows [N, W, 80] with labels [N, K]; every word's voices weigh by kind, so no synthesiser drowns another."""
 
-    WEIGHTS = {"espeak": 1.0, "flite": 0.55, "pico": 0.5, "precise": 0.8, "cmn": 0.5}
+    WEIGHTS = {"espeak": 0.8, "flite": 0.7, "pico": 0.7, "precise": 1.0, "cmn": 0.5, "digits": 0.6}
 
     def __init__(self, words, near, talk, noises, seed):
         self.rng, self.np_rng = random.Random(seed), np.random.default_rng(seed)
@@ -108,6 +121,8 @@ class Mixer:
         out = np.full((LENGTH, 80), SILENCE, np.float32)
         a, f = a[max(0, f - e):], min(f, e)
         a = a[: LENGTH - (e - f)].astype(np.float32)
+        if r.random() < 0.5:
+            a = self._another_throat(a)
         out[e - f: e - f + len(a)] = a
         return out, [e, e + r.randint(-4, 4), e + r.randint(-9, 9)], np.zeros((3, len(WORDS))), self._start(W)
 
@@ -116,14 +131,35 @@ class Mixer:
         return max(0, before - self.rng.randint(4, 60)) if self.rng.random() < 0.3 else 0
 
     def _paced(self, a, spread):
-        """Another speaking rate; never longer than fits a window."""
+        """Another speaking rate, other sounds drawn out; never longer than fits a window.  Then another throat."""
         a = a.astype(np.float32)
         t = int(len(a) * math.exp(self.rng.uniform(-spread, spread * 0.7)))
         t = max(12, min(t, 126))
-        i = np.linspace(0, len(a) - 1, t)
-        lo = np.minimum(i.astype(int), len(a) - 2)
-        f = (i - lo)[:, None].astype(np.float32)
-        return a[lo] * (1 - f) + a[lo + 1] * f
+        pace = np.interp(np.linspace(0, 5, t), np.arange(6), np.exp(self.np_rng.normal(0, 0.3, 6)))
+        i = np.cumsum(pace) - pace[0]
+        return self._another_throat(lines(a, i / i[-1] * (len(a) - 1)))
+
+    def _another_throat(self, a):
+        """Formants moved apart or together, vowels and consonants louder or softer, another pitch of voice."""
+        r = self.np_rng
+        if r.random() < 0.25:
+            return a
+        t = len(a)
+        bent = np.arange(80) + np.interp(np.arange(80), [0, 15, 30, 45, 60, 79], r.normal(0, 1.4, 6))
+        a = np.ascontiguousarray(lines(np.ascontiguousarray(a.T), np.clip(bent, 0, 79)).T)
+        rows = lines(r.normal(0, 0.3, (max(2, t // 12), 6)).astype(np.float32), np.linspace(0, max(2, t // 12) - 1, t))
+        a += lines(np.ascontiguousarray(rows.T), np.linspace(0, 5, 80)).T
+        if r.random() < 0.5:  # the harmonics blurred away, and new ones put where there is a voice
+            low = a[:, :46]
+            blurred = low
+            for _ in range(3):
+                b = np.pad(blurred, ((0, 0), (1, 1)), "edge")
+                blurred = 0.25 * b[:, :-2] + 0.5 * b[:, 1:-1] + 0.25 * b[:, 2:]
+            f0 = r.uniform(110, 330) * np.exp(np.interp(np.linspace(0, 3, t), np.arange(4), r.normal(0, 0.12, 4)))
+            depth = np.clip((f0 - 120) / 120, 0, 1) * r.uniform(0.2, 0.7)
+            voice = (blurred[:, :24].max(1) > a.max() - 2.2) * depth
+            a[:, :46] = blurred + voice[:, None] * np.cos(2 * np.pi * CENTRES[None, :46] / f0[:, None]) * FADE[None, :46]
+        return a
 
     def _place(self, a, e):
         """Puts a word so that it ends at e, with talk or silence around: the frames, and how many the word takes."""
@@ -147,7 +183,8 @@ class Mixer:
         return self._paced_talk(self.rng.choice(arrays))
 
     def _paced_talk(self, a):
-        return a[:: 1].astype(np.float32) if self.rng.random() < 0.5 or len(a) > 400 else self._stretched(a)
+        a = a.astype(np.float32) if self.rng.random() < 0.5 or len(a) > 400 else self._stretched(a)
+        return self._another_throat(a) if self.rng.random() < 0.25 and len(a) < 400 else a
 
     def _stretched(self, a):
         t = max(8, int(len(a) * math.exp(self.rng.uniform(-0.25, 0.25))))
