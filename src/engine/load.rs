@@ -12,6 +12,7 @@ use crate::decide::tmall::Tmall;
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
 use crate::hear::wake::{self, Wake};
+use crate::onnx::Model;
 use crate::understand::classifier::{self, IntentModel};
 use crate::understand::ctc::{self, CtcRecognizer};
 use crate::understand::stt::{Engine, Recognizer};
@@ -32,10 +33,14 @@ pub fn understanding(config: &Config) -> Result<Understanding, Vec<Fault>> {
         sources.extend(load_sentences(dir)?);
     }
     let model = match &config.models.intent {
-        None => IntentModel::from_bytes(classifier::EMBEDDED_MODEL, "embedded intent model"),
-        Some(path) => read(path).and_then(|bytes| IntentModel::from_bytes(&bytes, &path.display().to_string())),
+        None => intent_model(classifier::EMBEDDED_MODEL, "embedded intent model"),
+        Some(path) => read(path).and_then(|bytes| intent_model(&bytes, &path.display().to_string())),
     };
     Understanding::new(&config.home, &sources, Some(model.map_err(|f| vec![f])?))
+}
+
+fn intent_model(bytes: &[u8], name: &str) -> Result<IntentModel, Fault> {
+    IntentModel::new(Model::from_bytes(bytes, name)?, name)
 }
 
 /// The speech recogniser, made to hear what `understanding` understands.
