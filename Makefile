@@ -7,8 +7,13 @@ PYTHON ?= .venv/bin/python
 
 .PHONY: demo test build packages test-packages fmt clippy doc fixtures venv train-stt train-wake train-intent clean
 
+DEMO := audio-fixtures/en-turn-on-kitchen-light.flac audio-fixtures/en-bedroom-light-off.flac audio-fixtures/zh-living-room-light-off.flac audio-fixtures/zh-ceiling-light-on.flac audio-fixtures/zh-bedside-lamp-on.flac audio-fixtures/noise-tap.flac
+
 demo: build
-	@$(CARGO) run --release --quiet -- demo
+	@echo; echo "Recorded voices go through the whole pipeline, and commands to the embedded MQTT broker:"; echo
+	@target/release/tiebreak replay $(DEMO)
+	@echo; echo "Your own microphone:  target/release/tiebreak devices; target/release/tiebreak run"
+	@echo "Say \"hey siri\", \"computer\" or 天猫精灵 and a command; docs/microphone.md has more."
 
 build: packages
 	$(CARGO) build --release --locked
