@@ -14,7 +14,13 @@ use crate::facts::error::Fault;
 use crate::facts::home::{EMBEDDED_HOME, Home, toml_fault};
 use crate::hear::listener::ListenSettings;
 use crate::hear::wake::WakeSettings;
+use crate::understand::ctc::WakePhrase;
+use crate::understand::normalise::normalise;
 use crate::understand::stt::Engine;
+
+/// A pause after which a command that is complete beyond doubt is carried out, in ms. Pauses inside a sentence
+/// that is spoken in one go are mostly shorter than 200 ms.
+const DRAFT_MS: u64 = 240;
 
 /// Looked for in the working directory when no file is named.
 pub const DEFAULT_FILE: &str = "tiebreak.toml";
@@ -34,6 +40,8 @@ pub struct Config {
     pub listen: ListenSettings,
     /// Whether a wake word is needed; otherwise everything said is a command.
     pub wake: bool,
+    /// Wake words as they are spoken: a sentence may begin with them.
+    pub phrases: Vec<WakePhrase>,
     /// Models: a path, or `None` for the embedded one.
     pub models: Models,
     /// Speech recognition.
@@ -96,13 +104,27 @@ struct RawWake {
     enabled: bool,
     words: Vec<String>,
     thresholds: BTreeMap<String, f32>,
+    phrases: BTreeMap<String, Vec<String>>,
     handlers: Option<BTreeMap<String, String>>,
     model: Option<PathBuf>,
 }
 
 impl Default for RawWake {
     fn default() -> Self {
-        Self { enabled: true, words: Vec::new(), thresholds: BTreeMap::new(), handlers: None, model: None }
+        let phrases = [
+            ("hey_siri", &["hey siri"][..]),
+            ("computer", &["computer", "hey computer"]),
+            ("tian_mao_jing_ling", &["天猫精灵"]),
+        ];
+        let owned = |(word, spoken): (&str, &[&str])| (word.to_owned(), spoken.iter().map(|s| (*s).to_owned()).collect());
+        Self {
+            enabled: true,
+            words: Vec::new(),
+            thresholds: BTreeMap::new(),
+            phrases: phrases.into_iter().map(owned).collect(),
+            handlers: None,
+            model: None,
+        }
     }
 }
 
@@ -110,6 +132,7 @@ impl Default for RawWake {
 #[serde(deny_unknown_fields, default)]
 struct RawEndpointer {
     silence_ms_min: Option<u64>,
+    draft_ms: Option<u64>,
     utterance_ms_max: Option<u64>,
     wait_ms_max: Option<u64>,
 }
@@ -193,6 +216,7 @@ impl Config {
         for (word, &threshold) in &raw.wake.thresholds {
             faults.between(&format!("wake.thresholds.{word}"), f64::from(threshold), 0.0, 1.0);
         }
+        let phrases = phrases(raw.wake.phrases, &raw.wake.words, &mut faults);
         let engine = match raw.stt.engine.as_deref() {
             None => Engine::default(),
             Some("ctc") => Engine::Ctc,
@@ -205,6 +229,11 @@ impl Config {
         let rules = rules(raw.arbiter, raw.wake.handlers, &mut faults);
         let mqtt = mqtt(raw.mqtt, &mut faults);
         let wake = raw.wake.enabled && !over.no_wake;
+        // Whisper is too slow to try every pause and everything that people say to each other.
+        let quick = engine == Engine::Ctc;
+        listen.overhear = quick && wake && !phrases.is_empty();
+        listen.endpointer.draft_ms = quick.then_some(e.draft_ms.unwrap_or(DRAFT_MS));
+        faults.between("endpointer.draft_ms", e.draft_ms.unwrap_or(DRAFT_MS) as f64, 100.0, 3000.0);
         listen.wake = WakeSettings { words: raw.wake.words, thresholds: raw.wake.thresholds };
         if !faults.list.is_empty() {
             return Err(faults.list);
@@ -216,6 +245,7 @@ impl Config {
             device: over.device.clone().or(raw.audio.device),
             listen,
             wake,
+            phrases,
             models: Models {
                 stt: raw.stt.model.map(beside),
                 wake: raw.wake.model.map(beside),
@@ -227,6 +257,22 @@ impl Config {
             mqtt,
         })
     }
+}
+
+/// The phrases of the words that are listened for (all, if `words` is empty).
+fn phrases(raw: BTreeMap<String, Vec<String>>, words: &[String], faults: &mut Faults) -> Vec<WakePhrase> {
+    let mut out = Vec::new();
+    for (word, spoken) in raw.into_iter().filter(|(word, _)| words.is_empty() || words.contains(word)) {
+        for phrase in spoken {
+            let said: String = normalise(&phrase).into_iter().collect();
+            if said.chars().filter(|c| c.is_alphabetic()).count() < 3 {
+                let key = format!("wake.phrases.{word}");
+                faults.add(&key, &format!("{phrase:?} is too short to be told from other speech"), "write it out");
+            }
+            out.push(WakePhrase { word: word.clone(), spoken: said });
+        }
+    }
+    out
 }
 
 fn rules(raw: RawArbiter, handlers: Option<BTreeMap<String, String>>, faults: &mut Faults) -> Rules {

@@ -58,12 +58,15 @@ ZH_SLOTS = {
 }
 
 
+WAKE = {"en": ["hey siri", "computer", "hey computer", "alexa"], "zh": ["天猫精灵", "你好", "小助手", "天猫精灵"]}
+
+
 class Corpus:
     def __init__(self, seed=0):
         import wordfreq
 
         self.rng = random.Random(seed)
-        self.en = [w for w in wordfreq.top_n_list("en", 14000) if w.isascii() and w.isalpha() and (len(w) > 2 or w in EN_HOME)]
+        self.en = [w for w in wordfreq.top_n_list("en", 20000) if w in units.dictionary() and (len(w) > 2 or w in EN_HOME)]
         self.zh = [w for w in wordfreq.top_n_list("zh", 16000) if units.HAN.fullmatch(w) and len(w) <= 4]
 
     def template(self, lang):
@@ -83,8 +86,11 @@ class Corpus:
             if self.rng.random() < 0.33:
                 out.append(self.rng.choice(home))
             else:  # frequent words more often, but the tail too
-                out.append(big[int(len(big) * self.rng.random() ** 1.7)])
+                out.append(big[int(len(big) * self.rng.random() ** 1.5)])
         return (" " if lang == "en" else "").join(out)
 
     def sentence(self, lang, p_template=0.28):
-        return units.normalise(self.template(lang) if self.rng.random() < p_template else self.words(lang))
+        said = self.template(lang) if self.rng.random() < p_template else self.words(lang)
+        if self.rng.random() < 0.12:
+            said = self.rng.choice(WAKE[lang]) + " " + said
+        return units.normalise(said)

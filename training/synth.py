@@ -5,6 +5,7 @@
 
 import argparse
 import csv
+import math
 import multiprocessing as mp
 import os
 import pickle
@@ -22,6 +23,7 @@ import voices
 
 CACHE = Path(__file__).parent / ".cache"
 # Real people that only measure: five of the thirty in dspspeech, two of the six who read digits.
+RICH_SPEAKERS = {"cmn-chen-wang", "cmn-yue-tan"}  # thousands of different words each
 HELD_OUT_SPEAKERS = {"dsp25", "dsp26", "dsp27", "dsp28", "dsp29", "fsdd-theo", "fsdd-lucas"}
 
 
@@ -44,10 +46,10 @@ def _speak(job):
 
 
 def _record(job):
-    path, text, lang, speaker = job
+    path, text, lang, speaker, factor = job
     x, rate = soundfile.read(path, dtype="float32")
-    x = features.trim(voices.resample(x, rate / voices.RATE))
-    if len(x) > 6.2 * voices.RATE:
+    x = features.trim(voices.resample(x, factor * rate / voices.RATE))
+    if len(x) > 10.5 * voices.RATE:
         return None
     peak = np.abs(x).max()
     return (text, lang, speaker, features.log_mel(x / max(peak, 1e-4) * 0.5))
@@ -81,8 +83,16 @@ def record_all(shared, workers):
     jobs = {"people": [], "people_held_out": []}
     with open(Path(shared) / "speech/manifest.tsv") as f:
         for r in csv.DictReader(f, delimiter="\t"):
-            held = r["speaker"] in HELD_OUT_SPEAKERS
-            jobs["people_held_out" if held else "people"].append((str(Path(shared) / "speech" / r["file"]), r["text"], r["lang"], r["speaker"]))
+            job = (str(Path(shared) / "speech" / r["file"]), r["text"], r["lang"])
+            if r["speaker"] in HELD_OUT_SPEAKERS:
+                jobs["people_held_out"].append((*job, r["speaker"], 1.0))
+                continue
+            jobs["people"].append((*job, r["speaker"], 1.0))
+            # More speakers out of few: the same recordings with a shorter or longer vocal tract and another pitch.
+            for i in range(3 if r["speaker"] in RICH_SPEAKERS else 1):
+                speaker = f"{r['speaker']}@{i + 1}"
+                factor = math.exp(random.Random(speaker).uniform(-0.2, 0.22))
+                jobs["people"].append((*job, speaker, factor))
     for name, js in jobs.items():
         with mp.Pool(workers, _init) as pool:
             store(name, list(tqdm(pool.imap(_record, js, chunksize=32), total=len(js), desc=name)))
@@ -117,7 +127,7 @@ def main():
         record_all(args.shared, args.workers)
     if not (CACHE / "held_out.npy").exists():
         c = Corpus(999)
-        speak_all("held_out", [(c.sentence(l, 0.5), l) for _ in range(150) for l in ("en", "zh")], args.workers, 999, held_out=True)
+        speak_all("held_out", [(c.sentence(l, 0.5), l) for _ in range(200) for l in ("en", "zh")], args.workers, 999, held_out=True)
     c = Corpus(args.seed)
     todo = [(c.sentence("en"), "en") for _ in range(args.en)] + [(c.sentence("zh"), "zh") for _ in range(args.zh)]
     c.rng.shuffle(todo)

@@ -1,8 +1,9 @@
-"""Trains the speech model: CTC first, the decoder joins later.
+"""Trains a speech model: `acoustic` (CTC alone, the default engine's) or `whisper` (CTC first, the decoder joins later).
 
-    python train_stt.py --steps 10000 --decoder-from 4000
+    python train_stt.py acoustic --steps 16000
+    python train_stt.py whisper --steps 10000 --decoder-from 4000
 
-Resumes from .cache/stt.pt.  The learning rate is constant after the warm-up and falls linearly over the
+Resumes from .cache/MODEL.pt.  The learning rate is constant after the warm-up and falls linearly over the
 last fifth of the steps, so a run can be lengthened before that fifth begins.
 """
 
@@ -20,42 +21,45 @@ from tqdm import tqdm
 import features
 import synth
 import units
-from model import AUDIO_CTX, Whisper
+import whisper
+from acoustic import STRIDE, Acoustic
 
-FRAMES_MAX = 2 * AUDIO_CTX
-EASY_STEPS, HARD_STEPS = 800, 4500
-# In ten thousand steps the network underfits: at full strength it hears rooms better and words worse.
-STRENGTH_MAX = 0.5
+EASY_STEPS, HARD_STEPS = 800, 6000
+# In ten thousand steps the networks underfit: at full strength they hear rooms better and words worse.
+STRENGTH_MAX = 0.7
+# Share of each batch that are recordings of people.
+PEOPLE = 0.22
 
 
 class Data:
     """Batches of one length each: synthetic sentences, recordings, and recordings joined into sentences."""
 
-    def __init__(self, sets, tokens, seed):
+    def __init__(self, sets, seed, frames_max):
         self.rng = random.Random(seed)
-        self.tokens = tokens
+        self.frames_max = frames_max
         rows = [r for s in sets for r in synth.load(s)]
-        self.synthetic = sorted((r for r in ((*r, units.text_to_units(r[0])) for r in rows) if r[4]), key=lambda r: len(r[3]))
+        self.synthetic = sorted((r for r in ((*r, units.label(r[0])) for r in rows) if r[4]), key=lambda r: len(r[3]))
         self.people = []
         for text, lang, who, a in synth.load("people"):
             u = self._label(text, who)
-            if u:
-                self.people.append((text if who != "cmn-chen-wang" else None, lang, who, a, u))
-        # Every source of recordings weighs by the square root of its size, so that 4,000 words of one speaker
-        # do not drown thirty people; single syllables are only good for joining.
+            if u and len(a) < frames_max - 60:
+                self.people.append((None if who.startswith("cmn-chen-wang") else text, lang, who, a, u))
+        # Every speaker weighs by the square root of what they say, so that 4,000 words of one speaker do not
+        # drown thirty people; a set that names no speakers counts as several.
         groups = {}
         for i, r in enumerate(self.people):
             groups.setdefault(r[2], []).append(i)
-        self.groups = [(g, len(g) ** 0.5) for g in groups.values()]
+        self.groups = [
+            (g, max(len({self.people[i][0] or i for i in g}) ** 0.5, len(g) ** 0.5 / 3)) for g in groups.values()
+        ]
         self.augment = features.Augment([r[3] for r in synth.load("noise")], seed)
 
     def _label(self, text, who):
-        if who == "cmn-chen-wang":
-            out = []
-            s = text.strip("_").rstrip("0123456789").replace("ü", "v")
-            return out if s.isalpha() and s.isascii() and units.add_pinyin([s], out) else None
+        if who.startswith("cmn-chen-wang"):  # single syllables, written in pinyin
+            parts = units.split_syllable(text.strip("_").rstrip("0123456789").replace("ü", "v"))
+            return ([units.UNIT_ID[u] for u in parts], [units.LETTER_ID[u] for u in parts]) if parts else None
         t = units.normalise(text)
-        return units.text_to_units(t) if t else None
+        return units.label(t) if t and not any(c.isdigit() for c in text) else None
 
     def _person(self):
         g = self.rng.choices([g for g, _ in self.groups], [w for _, w in self.groups])[0]
@@ -66,20 +70,21 @@ class Data:
         g = self.rng.choices([g for g, _ in self.groups], [w for _, w in self.groups])[0]
         same = self.rng.random() < 0.8
         parts = [self.people[self.rng.choice(g)] if same else self._person() for _ in range(self.rng.randint(1, 4))]
-        frames, label, text, total = [], [], "", 0
+        frames, label, text, total = [], ([], []), "", 0
         for p in parts:
             a = np.asarray(p[3])
-            if total + len(a) > FRAMES_MAX - 60:
+            if total + len(a) > self.frames_max - 60:
                 break
             if frames:
                 gap = self.rng.randint(0, 12)
                 frames.append(np.full((gap, 80), -6.0, np.float16))
                 if p[1] != "zh" and parts[0][1] != "zh":
-                    label.append(units.UNIT_ID[" "])
+                    label[1].append(units.LETTER_ID[" "])
                 cut = self.rng.randint(0, 5)  # recordings are trimmed with 60 ms around: take some of it off
                 frames[-2], a = frames[-2][: len(frames[-2]) - cut], a[cut:]
             frames.append(a)
-            label += p[4]
+            for whole, part in zip(label, p[4]):
+                whole += part
             text = None if text is None or p[0] is None else units.normalise(text + " " + units.normalise(p[0]))
             total += len(a)
         if not frames:
@@ -87,7 +92,7 @@ class Data:
         return (text, parts[0][1], "joined", np.concatenate(frames), label)
 
     def batch(self, step, seconds=50.0):
-        """About `seconds` of speech: arrays augmented, CTC labels, decoder texts.
+        """About `seconds` of speech: arrays augmented, lengths, units, letters, (text, language).
 
         The first EASY_STEPS hear short, clean utterances: CTC finds its first alignments there, where long
         noisy ones leave it on the plateau of blanks. Rooms, noise and microphones grow until HARD_STEPS, and
@@ -99,7 +104,7 @@ class Data:
         i = self.rng.randrange(int(len(self.synthetic) * shortest))
         length = len(self.synthetic[i][3]) + 40
         n = max(8, int(budget / length))
-        n_people = n // 8
+        n_people = round(n * PEOPLE)
         j = max(0, min(len(self.synthetic) - 1, i - n * 2))
         window = self.synthetic[j: i + n * 2 + 1]
         rows = [self.rng.choice(window) for _ in range(n - n_people)]
@@ -107,8 +112,8 @@ class Data:
             r = self._joined()
             if len(r[3]) <= length * 1.25 and len(r[3]) > 12:
                 rows.append(r)
-        x, lengths = self.augment([np.asarray(r[3]) for r in rows], FRAMES_MAX)
-        return x, lengths, [r[4] for r in rows], [(r[0], r[1]) for r in rows]
+        x, lengths = self.augment([np.asarray(r[3]) for r in rows], self.frames_max)
+        return x, lengths, [r[4][0] for r in rows], [r[4][1] for r in rows], [(r[0], r[1]) for r in rows]
 
 
 def decoder_batch(texts, tokens, index):
@@ -145,93 +150,99 @@ def greedy(logits):
 
 
 @torch.no_grad()
-def evaluate(net, name, limit=150):
+def evaluate(net, name, limit=160):
     """Unit error rate of the greedy CTC path on clean recordings of voices that are held out."""
     net.eval()
-    rows = [r for r in synth.load(name) if units.text_to_units(units.normalise(r[0]))]
-    rows = rows[:: max(1, len(rows) // limit)]
+    rows = [(*r, units.label(units.normalise(r[0]))) for r in synth.load(name)]
+    rows = [r for r in rows if r[4]]
+    random.Random(0).shuffle(rows)
     err = {}
-    for text, lang, who, a in rows:
+    for text, lang, who, a, (u, _) in rows[:limit]:
         x = torch.full((1, len(a) + 30 + len(a) % 2, 80), -10.0)
         x[0, 15: 15 + len(a)] = torch.from_numpy(np.array(a, dtype=np.float32))
-        h, _ = net.encoder(features.normalise(x))
-        u = units.text_to_units(units.normalise(text))
+        h, _ = net(features.normalise(x))
         e = err.setdefault(lang, [0, 0])
-        e[0] += edit_distance(greedy(net.encoder.ctc(h)[0]), u)
+        e[0] += edit_distance(greedy(net.units(h)[0]), u)
         e[1] += len(u)
     net.train()
     return {k: round(e / n, 3) for k, (e, n) in err.items()}
 
 
+def ctc(logits, labels, frames):
+    """Mean loss per label; logits [B, T, units]."""
+    flat = torch.tensor([u for l in labels for u in l])
+    sizes = torch.tensor([len(l) for l in labels])
+    lp = F.log_softmax(logits, -1).transpose(0, 1)
+    return F.ctc_loss(lp, flat, frames.clamp(max=logits.shape[1]), sizes, zero_infinity=True, reduction="sum") / sizes.sum()
+
+
 def main():
-    a = argparse.ArgumentParser(description=__doc__)
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("model", choices=["acoustic", "whisper"])
     a.add_argument("--steps", type=int, default=9000)
     a.add_argument("--decoder-from", type=int, default=3500)
     a.add_argument("--sets", default="synthetic_en,synthetic_zh")
     a.add_argument("--lr", type=float, default=1.2e-3)
     a.add_argument("--seed", type=int, default=0)
-    a.add_argument("--checkpoint", default=str(synth.CACHE / "stt.pt"))
+    a.add_argument("--checkpoint", help="default: .cache/MODEL.pt")
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--eval-sets", default="held_out,people_held_out")
     args = a.parse_args()
+    checkpoint = args.checkpoint or str(synth.CACHE / f"{args.model}.pt")
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokens = units.Tokens()
-    net = Whisper(tokens.used).to(device)
-    opt = torch.optim.AdamW(net.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01)
+    tokens = units.Tokens() if args.model == "whisper" else None
+    if tokens:
+        net, decoder, stride, frames_max = (w := whisper.Whisper(tokens.used).to(device)).encoder, w.decoder, whisper.STRIDE, whisper.FRAMES_MAX
+    else:
+        w = net = Acoustic().to(device)
+        decoder, stride, frames_max = None, STRIDE, 1100
+    opt = torch.optim.AdamW(w.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01)
     step = 0
-    try:
-        ck = torch.load(args.checkpoint, weights_only=True)
-        net.load_state_dict(ck["net"])
+    if os.path.exists(checkpoint):
+        ck = torch.load(checkpoint, weights_only=True)
+        w.load_state_dict(ck["net"])
         opt.load_state_dict(ck["opt"])
         step = ck["step"]
         print("resumed at step", step)
-    except FileNotFoundError:
-        pass
-    data = Data(args.sets.split(","), tokens, args.seed + step)
+    data = Data(args.sets.split(","), args.seed + step, frames_max)
     evals = [s for s in args.eval_sets.split(",") if s and (synth.CACHE / f"{s}.npy").exists()]
-    print(f"{sum(p.numel() for p in net.parameters()) / 1e6:.2f} M parameters on {device}, {len(data.synthetic)} sentences, {len(data.people)} recordings")
-    log = open(args.checkpoint + ".log", "a")
+    print(f"{sum(p.numel() for p in w.parameters()) / 1e6:.2f} M parameters on {device}, {len(data.synthetic)} sentences, {len(data.people)} recordings")
+    log = open(checkpoint + ".log", "a")
     mean, t0 = {}, time.time()
-    bar = tqdm(total=args.steps, initial=step)
+    bar = tqdm(total=args.steps, initial=step, mininterval=5)
     while step < args.steps:
-        x, lengths, labels, texts = data.batch(step)
-        x = x.to(device)
+        x, lengths, heard, spelt, texts = data.batch(step)
         lr = args.lr * min(1, (step + 1) / 400) * min(1, (args.steps - step) / (0.2 * args.steps))
         for g in opt.param_groups:
             g["lr"] = lr
-        h, mid = net.encoder(x, drop=0.05)
-        flat = torch.tensor([u for l in labels for u in l])
-        sizes = torch.tensor([len(l) for l in labels])
-        frames = (lengths // 2).clamp(max=h.shape[1])
-
-        def ctc(logits):
-            lp = F.log_softmax(logits, -1).transpose(0, 1)
-            return F.ctc_loss(lp, flat, frames, sizes, zero_infinity=True, reduction="sum") / sizes.sum()
-
-        loss_ctc = ctc(net.encoder.ctc(h))
-        loss = loss_ctc + 0.3 * ctc(net.encoder.ctc_mid(mid))
-        now = {"ctc": float(loss_ctc.detach())}
-        if step >= args.decoder_from:
-            tx, ty = decoder_batch(texts, tokens, net.decoder.index)
-            logits = net.decoder(tx.to(device), h)
+        h, mid = net(x.to(device), drop=0.05)
+        frames = lengths // stride
+        loss_ctc, loss_letters = ctc(net.units(h), heard, frames), ctc(net.letters(h), spelt, frames)
+        loss = loss_ctc + 0.3 * ctc(net.units_mid(mid), heard, frames) + 0.2 * loss_letters
+        now = {"ctc": loss_ctc.item(), "letters": loss_letters.item()}
+        if decoder and step >= args.decoder_from:
+            tx, ty = decoder_batch(texts, tokens, decoder.index)
+            logits = decoder(tx.to(device), h)
             ce = F.cross_entropy(logits.flatten(0, 1), ty.flatten().to(device), ignore_index=-100)
             loss = loss + 0.3 * ce
-            now["ce"] = float(ce.detach())
+            now["ce"] = ce.item()
         opt.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(w.parameters(), 1.0)
         opt.step()
         step += 1
         for k, v in now.items():
             mean[k] = 0.98 * mean.get(k, v) + 0.02 * v
         bar.update()
         if step % 20 == 0:
-            bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()})
+            bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()}, refresh=False)
         if step % 250 == 0 or step == args.steps:
-            torch.save({"net": net.state_dict(), "opt": opt.state_dict(), "step": step, "han": "".join(tokens.han)}, args.checkpoint + ".tmp")
-            os.replace(args.checkpoint + ".tmp", args.checkpoint)
+            ck = {"net": w.state_dict(), "opt": opt.state_dict(), "step": step, "han": "".join(tokens.han) if tokens else ""}
+            torch.save(ck, checkpoint + ".tmp")
+            os.replace(checkpoint + ".tmp", checkpoint)
+        if step % 500 == 0 or step == args.steps:
             row = {"step": step, "minutes": round((time.time() - t0) / 60, 1), **{k: round(v, 3) for k, v in mean.items()}}
             row.update({s: evaluate(net, s) for s in evals})
             print(json.dumps(row), file=log, flush=True)

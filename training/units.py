@@ -1,31 +1,37 @@
-"""What the speech model writes: acoustic units for its CTC head, tokens for its decoder.
+"""What the speech models write: acoustic units and letters for the CTC heads, tokens for Whisper's decoder.
 
-CTC units: blank, word space, the letters a-z and the apostrophe for English, and toneless pinyin split
-into initial and final for Mandarin.  Letters spell any English word and initials + finals any Mandarin
-syllable, so names and grammars that were never trained on can be recognised.
-The Rust side (src/understand/units.rs) reads the same list from the ONNX model's metadata and splits
-syllables by the same rules; tests/data/syllables.tsv, written from here, is compared there.
+Units are blank, the phones of English (ARPAbet without stress, as in CMUdict) and toneless pinyin split into
+initial and final for Mandarin.  They follow the sound, so a small network learns them sooner than spelling;
+the lexicon (English) and the pinyin tables (Mandarin) lead from words to units, also for names and grammars
+that were never trained on.  A second head writes letters and pinyin, for what is said outside the grammar.
+The Rust side (src/understand/units.rs) reads both lists from the ONNX model's metadata and splits syllables
+by the same rules; tests/data/syllables.tsv, written from here, is compared there.
 
 Decoder tokens (rows of whisper.cpp's 51865-row multilingual vocabulary): 0..255 single bytes, so that any
 text can be spelled; from 256 on the commonest Chinese characters.
 """
 
+import functools
 import re
 import unicodedata
 
 import pypinyin
 
+import lexicon
+
 BLANK = "_"
 SPACE = " "
-LETTERS = list("abcdefghijklmnopqrstuvwxyz'")
 INITIALS = "b p m f d t n l g k h j q x zh ch sh r z c s y w".split()
 # The vowel of zhi, chi, shi, ri is "ir"; that of zi, ci, si is "iz"; ü is "v": they sound different from "i", "u".
 FINALS = (
     "a o e i u v ai ei ui ao ou iu ie ve er an en in un vn ang eng ing ong "
     "ia iao ian iang iong ua uo uai uan uang van ir iz n"
 ).split()
-UNITS = [BLANK, SPACE] + LETTERS + [i + "-" for i in INITIALS] + ["-" + f for f in FINALS]
+_PINYIN = [i + "-" for i in INITIALS] + ["-" + f for f in FINALS]
+UNITS = [BLANK] + lexicon.PHONES + _PINYIN
 UNIT_ID = {u: i for i, u in enumerate(UNITS)}
+LETTERS = [BLANK, SPACE] + list("abcdefghijklmnopqrstuvwxyz'") + _PINYIN
+LETTER_ID = {u: i for i, u in enumerate(LETTERS)}
 
 N_VOCAB, EOT, SOT, LANG = 51865, 50257, 50258, {"en": 50259, "zh": 50260}
 TRANSCRIBE, NO_TIMESTAMPS = 50359, 50363
@@ -62,34 +68,30 @@ def normalise(text):
     return text.strip()
 
 
-def text_to_units(text):
-    """Unit ids of a normalised text; None if something in it cannot be written."""
-    out, pos = [], 0
+@functools.cache
+def dictionary():
+    return lexicon.cmudict()
+
+
+def label(text):
+    """(unit ids, letter ids) of a normalised text; None if a word's sound is unknown."""
+    sound, spelt, pos = [], [], 0
     for m in list(HAN.finditer(text)) + [None]:
         latin = text[pos:m.start() if m else len(text)]
-        for ch in latin:
-            if ch not in UNIT_ID:
+        for word in latin.split():
+            if word not in dictionary():
                 return None
-            out.append(UNIT_ID[ch])
+            sound += [UNIT_ID[p] for p in dictionary()[word][0]]
+        spelt += [LETTER_ID[c] for c in latin]
         if m:
-            if not add_pinyin(pypinyin.lazy_pinyin(m.group(), v_to_u=False, neutral_tone_with_five=False), out):
+            syllables = pypinyin.lazy_pinyin(m.group(), v_to_u=False, neutral_tone_with_five=False)
+            parts = [split_syllable(s.replace("ü", "v").replace("ê", "e")) for s in syllables]
+            if not all(parts):
                 return None
+            sound += [UNIT_ID[u] for p in parts for u in p]
+            spelt += [LETTER_ID[u] for p in parts for u in p]
             pos = m.end()
-    return out
-
-
-def add_pinyin(syllables, out):
-    for s in syllables:
-        u = split_syllable(s.replace("ü", "v").replace("ê", "e"))
-        if not u:
-            return False
-        out.extend(UNIT_ID[x] for x in u)
-    return True
-
-
-def units_to_string(ids):
-    """Readable form for error rates and logs."""
-    return "".join(UNITS[i].replace("-", "") + ("'" if UNITS[i].startswith("-") else "") for i in ids)
+    return sound, spelt
 
 
 def han_vocabulary(n=3000):

@@ -98,20 +98,20 @@ def _run(cmd):
 def random_training_voice(text, lang, rng: random.Random):
     """One utterance in a random voice that is not held out: (name, samples at 16 kHz)."""
     if lang == "en":
-        kind = rng.choices(["espeak", "flite", "pico"], [0.50, 0.27, 0.23])[0]
+        kind = rng.choices(["espeak", "flite", "pico"], [0.40, 0.30, 0.30])[0]
     else:
         kind = "espeak"
     if kind == "espeak":
         v = rng.choice(ESPEAK_TRAIN)
-        x = espeak(text, lang, v, rng.choice(ESPEAK_ACCENTS), rng.randint(120, 215), rng.randint(20, 85), rng.choice([0, 0, 0, 1, 3]))
-        return "espeak-" + v, resample(x, rng.uniform(0.9, 1.12))
+        x = espeak(text, lang, v, rng.choice(ESPEAK_ACCENTS), rng.randint(110, 230), rng.randint(10, 95), rng.choice([0, 0, 0, 1, 3]))
+        return "espeak-" + v, resample(x, rng.uniform(0.85, 1.2))
     if kind == "flite":
         v = rng.choice(["rms", "awb", "kal16", "rms", "awb"])
-        x = flite(text, v, rng.uniform(0.8, 1.3), rng.choice([None, rng.uniform(80, 200)]))
-        return "flite-" + v, resample(x, rng.uniform(0.82, 1.3))
+        x = flite(text, v, rng.uniform(0.75, 1.3), rng.choice([None, rng.uniform(75, 220)]))
+        return "flite-" + v, resample(x, rng.uniform(0.8, 1.38))
     v = rng.choice(["en-US", "en-GB"])
     x = pico(text, v, rng.randint(75, 140), rng.randint(70, 130))
-    return "pico-" + v, resample(x, rng.uniform(0.78, 1.12))
+    return "pico-" + v, resample(x, rng.uniform(0.74, 1.16))
 
 
 def random_held_out_voice(text, lang, rng: random.Random):

@@ -57,7 +57,7 @@ impl Feed {
         }
         let mut resampler = Resampler::new(recording.sample_rate_hz)?;
         let mut listener = (self.listener)(&source)?;
-        let mut stream = Stream { source: &source, feed: self, jobs, zero: self.clock.now(), found: 0 };
+        let mut stream = Stream { source: &source, feed: self, jobs, zero: self.clock.now() };
         let mut sound = Vec::new();
         let mut heard = Vec::new();
         let chunk_len = (u64::from(recording.sample_rate_hz) * CHUNK_MS / 1000).max(1) as usize;
@@ -93,7 +93,6 @@ struct Stream<'a> {
     feed: &'a Feed,
     jobs: &'a Sender<Job>,
     zero: Duration,
-    found: usize,
 }
 
 impl Stream<'_> {
@@ -114,22 +113,14 @@ impl Stream<'_> {
                     };
                     Job::Utterance(utterance, stamps)
                 }
-                Heard::NothingSaid { wake, .. } => Job::Nothing {
-                    source: self.source.to_owned(),
-                    wake: Some(wake),
-                    reason: "nothing was said after the wake word".into(),
-                },
+                Heard::NothingSaid { wake, .. } => Job::Nothing { source: self.source.to_owned(), wake },
             };
-            self.found += 1;
             self.jobs.send(job).is_ok()
         })
     }
 
     fn end(&self) {
-        if self.found == 0 {
-            let reason = "no wake word and no command was heard".to_owned();
-            // The other side may be gone: then nobody reads receipts either.
-            let _ = self.jobs.send(Job::Nothing { source: self.source.to_owned(), wake: None, reason });
-        }
+        // The other side may be gone: then nobody reads receipts either.
+        let _ = self.jobs.send(Job::Ended { source: self.source.to_owned() });
     }
 }

@@ -49,11 +49,7 @@ impl Live {
                         continue;
                     }
                     Heard::Utterance(utterance) => Job::Utterance(utterance, stamps),
-                    Heard::NothingSaid { wake, .. } => Job::Nothing {
-                        source: source.clone(),
-                        wake: Some(wake),
-                        reason: "nothing was said after the wake word".into(),
-                    },
+                    Heard::NothingSaid { wake, .. } => Job::Nothing { source: source.clone(), wake },
                 };
                 match jobs.try_send(job) {
                     Ok(()) => {}

@@ -22,10 +22,6 @@ use crate::understand::{Understanding, embedded_grammars, load_sentences};
 /// No model file of ours or of OpenAI's is larger (ggml-large-v3 has 3.1 GB).
 const MODEL_BYTES_MAX: u64 = 4 << 30;
 
-/// The embedded wake words as they are spoken. A wake word of the user's own is skipped as sound before the
-/// sentence.
-const LEAD_INS: [&str; 4] = ["hey siri", "computer", "hey computer", "天猫精灵"];
-
 /// Grammars (the embedded ones and the user's own) and the intent classifier.
 pub fn understanding(config: &Config) -> Result<Understanding, Vec<Fault>> {
     let mut sources = embedded_grammars();
@@ -51,7 +47,7 @@ pub fn recognizer(config: &Config, understanding: &Understanding) -> Result<Box<
         Engine::Ctc => {
             let (bytes, name) = custom.as_ref().map_or((ctc::EMBEDDED_MODEL, "embedded speech model"), |(b, n)| (b, n));
             let speakable = Lang::ALL.map(|lang| understanding.speakable(lang));
-            Ok(Box::new(CtcRecognizer::new(bytes, name, &speakable, &LEAD_INS.map(str::to_owned))?))
+            Ok(Box::new(CtcRecognizer::new(bytes, name, &speakable, &config.phrases)?))
         }
         Engine::Whisper => {
             let (bytes, name) =

@@ -25,7 +25,7 @@ use self::line::Line;
 use self::live::Live;
 use self::stamps::Stamps;
 pub use self::stamps::WallClock;
-use self::understand::{Job, Mind, Understood};
+use self::understand::{Job, Mind, Progress, Understood};
 use crate::act::broker::EmbeddedBroker;
 use crate::act::fence::Fence;
 use crate::act::inbox::Incoming;
@@ -104,7 +104,7 @@ impl Engine {
             .recv()
             .unwrap_or_else(|_| Err(Fault::new("tiebreak", "", "the async line ended at its start", "see the log")))
             .map_err(|f| vec![f])?;
-        let mind = Mind { recognizer, understanding, clock: Arc::clone(&clock) };
+        let mind = Mind { recognizer, understanding, clock: Arc::clone(&clock), progress: Progress::default() };
         let mind = spawn("understand", move || mind.work(&jobs_in, &understood))?;
         Ok(Self { jobs: Some(jobs), receipts, threads: vec![line, mind], clock, config, stop, broker })
     }

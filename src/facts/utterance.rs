@@ -16,6 +16,27 @@ pub struct Detection {
     pub at: SampleIndex,
 }
 
+/// How an utterance came to be heard.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Opening {
+    /// A wake word was detected.
+    Woken(Detection),
+    /// No wake word is needed (`--no-wake`).
+    Open,
+    /// People spoke, and no wake word was detected: it counts only if it begins with a wake phrase.
+    Overheard,
+}
+
+impl Opening {
+    /// The wake word that was detected.
+    pub fn detection(&self) -> Option<&Detection> {
+        match self {
+            Self::Woken(detection) => Some(detection),
+            Self::Open | Self::Overheard => None,
+        }
+    }
+}
+
 /// One command attempt: sound between a wake word and an endpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Utterance {
@@ -29,8 +50,11 @@ pub struct Utterance {
     pub speech_end: SampleIndex,
     /// Where the endpointer decided that the speaker has finished.
     pub endpoint: SampleIndex,
-    /// The wake word that opened it; `None` with `--no-wake`.
-    pub wake: Option<Detection>,
+    /// What opened it.
+    pub opening: Opening,
+    /// The speaker has paused and may go on: worth acting on only if it is a whole command beyond doubt. The
+    /// utterance comes once more when the pause has become an end.
+    pub draft: bool,
     /// The stream ended, or the longest utterance was reached, before any trailing silence.
     pub cut_off: bool,
 }

@@ -15,6 +15,9 @@ pub struct EndpointerSettings {
     pub silence_ms_min: u64,
     /// Speech needed before anything counts as an utterance, in ms. 50..=1000.
     pub speech_ms_min: u64,
+    /// A pause this long is reported, so that a command that is complete beyond doubt need not wait for
+    /// `silence_ms_min`; `None`: pauses are not reported.
+    pub draft_ms: Option<u64>,
     /// The longest utterance with its pre-roll and trailing silence, in ms (the speech model hears 6.4 s).
     pub utterance_ms_max: u64,
     /// How long to wait for a command after a wake word, in ms.
@@ -32,6 +35,7 @@ impl Default for EndpointerSettings {
         Self {
             silence_ms_min: 500,
             speech_ms_min: 160,
+            draft_ms: None,
             utterance_ms_max: 6000,
             wait_ms_max: 4000,
             pre_roll_ms: 300,
@@ -61,6 +65,8 @@ pub struct Bounds {
 pub enum Event {
     /// Somebody speaks; samples from `start` on belong to the utterance.
     SpeechStarted { start: SampleIndex, speech_start: SampleIndex },
+    /// The speaker pauses; `endpoint` is where the pause was noticed. Once for each pause.
+    Paused(Bounds),
     /// The speaker has finished.
     Ended(Bounds),
     /// Nobody spoke in `wait_ms_max`.
@@ -104,6 +110,8 @@ enum State {
         speech_end: SampleIndex,
         /// It may so far be nothing but the rest of the wake word.
         attached: bool,
+        /// The pause after this end of speech has been reported.
+        paused: Option<SampleIndex>,
     },
 }
 
@@ -225,7 +233,7 @@ impl Endpointer {
                         let pre_roll = (speech_start - samples_in_ms(s.pre_roll_ms)).max(arm.audio_from);
                         let start = if arm.deadline && one_breath { arm.audio_from } else { pre_roll };
                         let attached = arm.deadline && speech_start <= arm.from + 2 * WINDOW as u64;
-                        self.state = State::Speaking { start, speech_start, speech_end, attached };
+                        self.state = State::Speaking { start, speech_start, speech_end, attached, paused: None };
                         return Some(Event::SpeechStarted { start, speech_start });
                     }
                 } else if run.is_some_and(|r| end >= r.end + samples_in_ms(FORGET_MS)) {
@@ -238,7 +246,7 @@ impl Endpointer {
                 }
                 None
             }
-            State::Speaking { start, speech_start, speech_end, attached } => {
+            State::Speaking { start, speech_start, speech_end, attached, paused } => {
                 if speech {
                     *speech_end = end;
                 }
@@ -248,7 +256,13 @@ impl Endpointer {
                 let silent = end >= *speech_end + samples_in_ms(silence_ms);
                 let longest = end + WINDOW as u64 > *start + samples_in_ms(s.utterance_ms_max);
                 if !silent && !longest {
-                    return None;
+                    let quiet = s.draft_ms.is_some_and(|ms| end >= *speech_end + samples_in_ms(ms));
+                    if !quiet || *attached && short || *paused == Some(*speech_end) {
+                        return None;
+                    }
+                    *paused = Some(*speech_end);
+                    let (start, speech_start, speech_end) = (*start, *speech_start, *speech_end);
+                    return Some(Event::Paused(Bounds { start, speech_start, speech_end, endpoint: end, cut_off: false }));
                 }
                 let cut_off = *speech_end + samples_in_ms(CUT_OFF_MS) > end;
                 let (start, speech_start, speech_end) = (*start, *speech_start, *speech_end);

@@ -11,7 +11,7 @@ use super::vad::{Vad, WINDOW};
 use super::wake::{Wake, WakeSettings};
 use crate::facts::audio::{SampleIndex, samples_in_ms};
 use crate::facts::error::Fault;
-use crate::facts::utterance::{Detection, Utterance};
+use crate::facts::utterance::{Detection, Opening, Utterance};
 
 /// Everything about listening that a user can set.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,13 +20,15 @@ pub struct ListenSettings {
     pub endpointer: EndpointerSettings,
     /// Which wake words, and how strictly.
     pub wake: WakeSettings,
+    /// Whether speech without a detected wake word is passed on as [`Opening::Overheard`].
+    pub overhear: bool,
     /// How much of the wake word may follow the place where it was detected, in ms; not taken for the command.
     pub wake_tail_ms: u64,
 }
 
 impl Default for ListenSettings {
     fn default() -> Self {
-        Self { endpointer: EndpointerSettings::default(), wake: WakeSettings::default(), wake_tail_ms: 96 }
+        Self { endpointer: EndpointerSettings::default(), wake: WakeSettings::default(), overhear: false, wake_tail_ms: 96 }
     }
 }
 
@@ -35,7 +37,7 @@ impl Default for ListenSettings {
 pub enum Heard {
     /// A wake word; an utterance or `NothingSaid` follows.
     Woke(Detection),
-    /// Somebody has spoken.
+    /// Somebody has spoken, or has paused (`draft`).
     Utterance(Utterance),
     /// A wake word, but no command after it.
     NothingSaid { wake: Detection, at: SampleIndex },
@@ -57,6 +59,8 @@ pub struct Listener {
     wake: Option<Wake>,
     vad: Vad,
     endpointer: Endpointer,
+    /// Follows all speech while no wake word has been detected, if that is wanted.
+    overheard: Option<Endpointer>,
     /// Samples that do not fill a window yet.
     pending: Vec<f32>,
     /// The last samples, up to the end of the last window.
@@ -80,12 +84,18 @@ impl Listener {
         if wake.is_none() {
             endpointer.arm(always(SampleIndex(0)));
         }
+        let overheard = (settings.overhear && wake.is_some()).then(|| {
+            let mut e = Endpointer::new(settings.endpointer.clone());
+            e.arm(always(SampleIndex(0)));
+            e
+        });
         Self {
             settings,
             source: source.into(),
             wake,
             vad: Vad::new(),
             endpointer,
+            overheard,
             pending: Vec::with_capacity(WINDOW),
             kept: VecDeque::new(),
             now: SampleIndex(0),
@@ -122,6 +132,8 @@ impl Listener {
         }
         let event = self.endpointer.finish(self.now);
         self.event(event, out);
+        let event = self.overheard.as_mut().and_then(|e| e.finish(self.now));
+        self.overhear(event, out);
     }
 
     /// No more samples than this are ever kept, whatever is heard.
@@ -134,8 +146,11 @@ impl Listener {
     fn window(&mut self, window: &[f32; WINDOW], out: &mut Vec<Heard>) -> Result<(), Fault> {
         self.kept.extend(window);
         self.now = self.now + WINDOW as u64;
-        let event = self.endpointer.push(self.vad.hear(window));
+        let heard = self.vad.hear(window);
+        let event = self.endpointer.push(heard);
         self.event(event, out);
+        let event = self.overheard.as_mut().and_then(|e| e.push(heard));
+        self.overhear(event, out);
         if let Some(wake) = &mut self.wake {
             wake.push(window, &mut self.detections)?;
         }
@@ -159,6 +174,9 @@ impl Listener {
         let from = detection.at + samples_in_ms(self.settings.wake_tail_ms);
         self.hold = Some(audio_from);
         self.woken = Some(detection.clone());
+        if let Some(overheard) = &mut self.overheard {
+            overheard.disarm();
+        }
         out.push(Heard::Woke(detection));
         let event = self.endpointer.arm(Arm { from, audio_from, deadline: true });
         self.event(event, out);
@@ -168,19 +186,41 @@ impl Listener {
         match event {
             None => {}
             Some(Event::SpeechStarted { start, .. }) => self.hold = Some(start.max(self.kept_start())),
+            Some(Event::Paused(bounds)) => {
+                let utterance = self.utterance(bounds, self.opening(), true);
+                out.push(Heard::Utterance(utterance));
+            }
             Some(Event::Ended(bounds)) => {
-                let utterance = self.utterance(bounds);
+                let utterance = self.utterance(bounds, self.opening(), false);
+                self.woken = None;
                 self.rest(bounds.endpoint);
                 out.push(Heard::Utterance(utterance));
             }
             Some(Event::NothingSaid { at }) => {
                 out.extend(self.woken.take().map(|wake| Heard::NothingSaid { wake, at }));
-                self.rest(self.last_endpoint);
+                self.follow(at);
             }
         }
     }
 
-    fn utterance(&mut self, bounds: Bounds) -> Utterance {
+    /// What the second endpointer has noticed.
+    fn overhear(&mut self, event: Option<Event>, out: &mut Vec<Heard>) {
+        match event {
+            None | Some(Event::NothingSaid { .. }) => {}
+            Some(Event::SpeechStarted { start, .. }) => self.hold = Some(start.max(self.kept_start())),
+            Some(Event::Paused(bounds)) => out.push(Heard::Utterance(self.utterance(bounds, Opening::Overheard, true))),
+            Some(Event::Ended(bounds)) => {
+                out.push(Heard::Utterance(self.utterance(bounds, Opening::Overheard, false)));
+                self.follow(bounds.endpoint);
+            }
+        }
+    }
+
+    fn opening(&self) -> Opening {
+        self.woken.clone().map_or(Opening::Open, Opening::Woken)
+    }
+
+    fn utterance(&self, bounds: Bounds, opening: Opening, draft: bool) -> Utterance {
         let start = bounds.start.max(self.kept_start());
         let first = (start.0 - self.kept_start().0) as usize;
         let len = (bounds.endpoint.0 - start.0) as usize;
@@ -190,17 +230,26 @@ impl Listener {
             start,
             speech_end: bounds.speech_end,
             endpoint: bounds.endpoint,
-            wake: self.woken.take(),
+            opening,
+            draft,
             cut_off: bounds.cut_off,
         }
     }
 
     /// Back to waiting for a wake word, or for speech if there is none.
     fn rest(&mut self, endpoint: SampleIndex) {
-        self.hold = None;
         self.last_endpoint = endpoint;
         if self.wake.is_none() {
             self.endpointer.arm(always(endpoint));
+        }
+        self.follow(endpoint);
+    }
+
+    /// Nothing is held any more; what is said after `from` may be overheard.
+    fn follow(&mut self, from: SampleIndex) {
+        self.hold = None;
+        if let Some(overheard) = &mut self.overheard {
+            overheard.arm(always(from));
         }
     }
 

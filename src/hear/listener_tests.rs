@@ -26,13 +26,19 @@ fn silence(ms: u64) -> Vec<f32> {
 }
 
 fn listener(with_wake: bool) -> Listener {
-    let settings = ListenSettings::default();
+    listener_with(ListenSettings::default(), with_wake)
+}
+
+fn listener_with(settings: ListenSettings, with_wake: bool) -> Listener {
     let wake = with_wake.then(|| Wake::from_bytes(WAKE, "wake.onnx", &settings.wake).unwrap());
     Listener::new(settings, wake, "test.wav")
 }
 
 fn hear(with_wake: bool, parts: &[Vec<f32>], chunk: usize) -> Vec<Heard> {
-    let mut listener = listener(with_wake);
+    hear_by(listener(with_wake), parts, chunk)
+}
+
+fn hear_by(mut listener: Listener, parts: &[Vec<f32>], chunk: usize) -> Vec<Heard> {
     let mut out = Vec::new();
     for c in parts.concat().chunks(chunk) {
         listener.push(c, &mut out).unwrap();
@@ -80,7 +86,7 @@ fn a_command_after_the_wake_word_with_any_pause_up_to_2_5_s() {
         near(u.endpoint, begin + speech_ms + 500.0, 80.0, "endpoint");
         assert_eq!(u.samples.len() as u64, u.endpoint.0 - u.start.0);
         assert!(u.samples.len() as u64 <= samples_in_ms(6000) && !u.cut_off);
-        assert_eq!(u.wake.as_ref().unwrap().word, "low");
+        assert_eq!(u.opening.detection().unwrap().word, "low");
         if pause <= 600 {
             assert!(u.start.as_ms() < 1500.0, "pause of {pause} ms: the wake word is part of it: {}", u.start.as_ms());
         } else {
@@ -124,6 +130,42 @@ fn without_its_wake_word_nothing_is_heard() {
 }
 
 #[test]
+fn a_pause_gives_a_draft_and_its_end_the_utterance() {
+    let endpointer = EndpointerSettings { draft_ms: Some(240), ..EndpointerSettings::default() };
+    let settings = ListenSettings { endpointer, ..ListenSettings::default() };
+    let parts = [silence(1500), wake_word(), silence(300), sentence(), silence(400), sentence(), silence(1200)];
+    let heard = hear_by(listener_with(settings, true), &parts, 320);
+    let [Heard::Woke(_), rest @ ..] = &heard[..] else { panic!("{}", summary(&heard)) };
+    let said: Vec<&Utterance> =
+        rest.iter().map(|h| if let Heard::Utterance(u) = h { u } else { panic!("{}", summary(&heard)) }).collect();
+    let (last, drafts) = said.split_last().expect("an utterance");
+    assert!(!last.draft && drafts.len() >= 2 && drafts.iter().all(|d| d.draft && !d.cut_off), "{}", summary(&heard));
+    let sentence_ms = sentence().len() as f64 / 16.0;
+    let first = drafts.iter().find(|d| d.endpoint.as_ms() > 2300.0 + sentence_ms).expect("one after the first sentence");
+    near(first.endpoint, 2300.0 + sentence_ms + 240.0, 60.0, "the first draft");
+    near(drafts[drafts.len() - 1].endpoint, last.endpoint.as_ms() - 260.0, 40.0, "the last draft");
+    assert!(said.iter().all(|u| u.start == last.start && u.opening == last.opening), "they are one utterance");
+}
+
+#[test]
+fn speech_without_a_wake_word_is_overheard_if_that_is_wanted() {
+    let settings = ListenSettings { overhear: true, ..ListenSettings::default() };
+    let parts =
+        [silence(1500), sentence(), silence(1000), wake_word(), silence(300), sentence(), silence(1200), sentence()];
+    let heard = hear_by(listener_with(settings, true), &parts, 320);
+    let openings: Vec<&str> = heard
+        .iter()
+        .map(|h| match h {
+            Heard::Utterance(Utterance { opening: Opening::Overheard, .. }) => "overheard",
+            Heard::Utterance(Utterance { opening: Opening::Woken(_), .. }) => "woken",
+            Heard::Woke(_) => "woke",
+            _ => "else",
+        })
+        .collect();
+    assert_eq!(openings, ["overheard", "woke", "woken", "overheard"], "{}", summary(&heard));
+}
+
+#[test]
 fn the_end_of_a_file_ends_the_utterance() {
     for (tail, cut_off) in [(0, true), (30, true), (200, false), (450, false)] {
         let heard = hear(true, &[silence(1500), wake_word(), silence(200), sentence(), silence(tail)], 320);
@@ -141,7 +183,7 @@ fn without_wake_words_each_stretch_of_speech_is_an_utterance() {
     let heard = hear(false, &[silence(1000), sentence(), silence(1500), sentence(), silence(1000)], 320);
     let [Heard::Utterance(a), Heard::Utterance(b)] = &heard[..] else { panic!("{}", summary(&heard)) };
     near(a.start, 700.0, 80.0, "pre-roll");
-    assert!(a.wake.is_none() && !a.cut_off && a.endpoint <= b.start);
+    assert!(a.opening == Opening::Open && !a.cut_off && a.endpoint <= b.start);
     // A recording that begins with speech.
     let heard = hear(false, &[sentence(), silence(1000)], 320);
     let [Heard::Utterance(a)] = &heard[..] else { panic!("{}", summary(&heard)) };

@@ -2,22 +2,21 @@
 //! The search itself is in ctc_search.rs.
 
 use super::ctc_search::{LogProbs, search};
-use super::stt::Recognizer;
-use super::unit_graph::UnitGraph;
-use super::units::Units;
+use super::stt::{Recognized, Recognizer};
+use super::unit_graph::{START, START_ADDRESSED, UnitGraph};
+use super::pronounce::{EMBEDDED_LEXICON, Lexicon};
+use super::units::{Alphabet, Units};
 use super::word_graph::WordGraph;
 use crate::facts::audio::{SAMPLE_RATE_HZ, samples_in_ms};
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
 use crate::facts::mel::{self, LogMel};
-use crate::facts::utterance::{Transcript, Utterance};
+use crate::facts::utterance::{Detection, Opening, Transcript, Utterance};
 use crate::onnx::Model;
 
 /// The acoustic model that ships with Tiebreak (models/stt.md).
 pub const EMBEDDED_MODEL: &[u8] = include_bytes!("../../models/stt-ctc.onnx");
 
-/// Feature frames (10 ms) for each row of the model's output.
-const FRAMES_PER_STEP: usize = 2;
 /// How far after the wake word's reported end its last sounds may still be skipped, in ms.
 const WAKE_TAIL_MS: u64 = 300;
 /// Without a wake word: breath and clicks that may be skipped before the sentence, in ms.
@@ -25,12 +24,29 @@ const LEAD_MS: u64 = 300;
 /// Silence that is added at the end, in ms: the model was trained with some.
 const PAD_MS: u64 = 200;
 
+/// Below this a sentence of the grammars is taken for something else.
+const CONFIDENCE_MIN: f32 = 0.5;
+
+/// A wake word as it is spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WakePhrase {
+    /// Its name, as in the configuration: `hey_siri`.
+    pub word: String,
+    /// What is said, normalised: `hey siri`, `天猫精灵`.
+    pub spoken: String,
+}
+
 /// A recogniser that hears sentences of the grammars.
 pub struct CtcRecognizer {
     model: Model,
-    units: Units,
+    units: Alphabet,
+    letters: Alphabet,
     graph: UnitGraph,
     mel: LogMel,
+    /// What to call the lead-ins.
+    wake_words: Vec<String>,
+    /// Feature frames (10 ms) for each row of the model's output.
+    frames_per_step: usize,
     frames_max: usize,
     confidence: Logistic,
 }
@@ -50,24 +66,25 @@ impl Logistic {
 }
 
 impl CtcRecognizer {
-    /// Compiles what can be said into the search automaton. `lead_ins`: wake words as they are spoken, which may
-    /// come before a sentence.
+    /// Compiles what can be said into the search automaton. `phrases`: (name, as it is spoken) of the wake words,
+    /// which may come before a sentence.
     ///
     /// # Errors
     /// A model that is no CTC model of ours, or grammars too large to compile.
-    pub fn new(model: &[u8], file: &str, speakable: &[WordGraph], lead_ins: &[String]) -> Result<Self, Fault> {
+    pub fn new(model: &[u8], file: &str, speakable: &[WordGraph], phrases: &[WakePhrase]) -> Result<Self, Fault> {
         let wrong =
             |key: &str, what: &str| Fault::new(file, key, what, "use a model written by training/export_stt.py");
         let model = Model::from_bytes(model, file)?;
-        let list = model
-            .metadata("units")
-            .ok_or_else(|| wrong("metadata `units`", "it is missing: this is no CTC speech model"))?;
-        let units = Units::parse(&list, file)?;
-        let frames_max = model
-            .metadata("frames_max")
-            .and_then(|v| v.parse().ok())
-            .filter(|&v| v >= FRAMES_PER_STEP)
-            .ok_or_else(|| wrong("metadata `frames_max`", "it is missing or no number"))?;
+        let alphabet = |key: &str| match model.metadata(key) {
+            Some(list) => Alphabet::parse(&list, file, key),
+            None => Err(wrong(&format!("metadata `{key}`"), "it is missing: this is no CTC speech model")),
+        };
+        let number = |key: &str| {
+            let value = model.metadata(key).and_then(|v| v.parse().ok()).filter(|&v: &usize| v > 0);
+            value.ok_or_else(|| wrong(&format!("metadata `{key}`"), "it is missing or no number"))
+        };
+        let (units, letters) = (alphabet("units")?, alphabet("letters")?);
+        let (frames_per_step, frames_max) = (number("frames_per_step")?, number("frames_max")?);
         let confidence = match model.metadata("confidence") {
             None => Logistic { slope: 4.0, middle: -0.9 },
             Some(text) => match text.split(' ').map(str::parse).collect::<Result<Vec<f32>, _>>().as_deref() {
@@ -75,53 +92,68 @@ impl CtcRecognizer {
                 _ => return Err(wrong("metadata `confidence`", "it is not two numbers")),
             },
         };
-        let graph = UnitGraph::build(speakable, lead_ins, &units)
+        let sounds = Units::new(&units, Lexicon::parse(EMBEDDED_LEXICON, "embedded lexicon")?, file)?;
+        let lead_ins: Vec<String> = phrases.iter().map(|p| p.spoken.clone()).collect();
+        let wake_words = phrases.iter().map(|p| p.word.clone()).collect();
+        let graph = UnitGraph::build(speakable, &lead_ins, &sounds)
             .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))?;
-        Ok(Self { model, units, graph, mel: LogMel::new(), frames_max, confidence })
+        Ok(Self { model, units, letters, graph, mel: LogMel::new(), wake_words, frames_per_step, frames_max, confidence })
     }
 
-    fn log_probs(&mut self, samples: &[f32]) -> Result<Vec<f32>, Fault> {
+    /// The model's rows over units, and over letters.
+    fn log_probs(&mut self, samples: &[f32]) -> Result<(Vec<f32>, Vec<f32>), Fault> {
         let mut sound = samples.to_vec();
         sound.resize(samples.len() + samples_in_ms(PAD_MS) as usize, 0.0);
         let mut frames = self.mel.compute(&sound);
         frames.truncate(self.frames_max);
-        frames.truncate(frames.len() / FRAMES_PER_STEP * FRAMES_PER_STEP);
         mel::normalise(&mut frames);
         let flat: &[f32] = frames.as_flattened();
-        let mut out = self.model.run(&[("features", &[1, frames.len(), mel::BANDS], flat)])?;
-        Ok(out.pop().map(|(_, values)| values).unwrap_or_default())
+        let mut out = self.model.run(&[("features", &[1, frames.len(), mel::BANDS], flat)])?.into_iter().map(|(_, v)| v);
+        Ok((out.next().unwrap_or_default(), out.next().unwrap_or_default()))
     }
 }
 
 impl Recognizer for CtcRecognizer {
-    fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Transcript>, Fault> {
+    fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Recognized>, Fault> {
         if utterance.samples.len() < SAMPLE_RATE_HZ as usize / 10 {
             return Ok(None);
         }
-        let values = self.log_probs(&utterance.samples)?;
+        let (values, letters) = self.log_probs(&utterance.samples)?;
         let probs = LogProbs { values: &values, units: self.units.count() };
-        let lead = match &utterance.wake {
-            Some(wake) => wake.at.0.saturating_sub(utterance.start.0) + samples_in_ms(WAKE_TAIL_MS),
-            None => samples_in_ms(LEAD_MS),
+        let row_samples = (mel::HOP * self.frames_per_step) as u64;
+        let rows = |samples: u64| (samples / row_samples) as usize;
+        let (start, lead) = match &utterance.opening {
+            Opening::Woken(wake) => {
+                (START, rows(wake.at.0.saturating_sub(utterance.start.0) + samples_in_ms(WAKE_TAIL_MS)))
+            }
+            Opening::Open => (START, rows(samples_in_ms(LEAD_MS))),
+            // Somebody may have talked about something else just before.
+            Opening::Overheard => (START_ADDRESSED, probs.steps()),
         };
-        let step = (mel::HOP * FRAMES_PER_STEP) as u64;
-        let found = search(probs, &self.graph, (lead / step) as usize);
+        let found = search(probs, &self.graph, start, lead);
         let confidence = found.as_ref().map_or(0.0, |f| self.confidence.at(f.margin));
-        let text = found.as_ref().and_then(|f| self.graph.text(&f.path));
-        if let (Some(found), Some(text)) = (&found, &text) {
+        let reading = found.as_ref().and_then(|f| Some((f, self.graph.read(start, &f.path)?)));
+        if let Some((found, reading)) = &reading {
             // training/calibrate_stt.py reads this line.
-            tracing::debug!("grammar search margin={} text={text:?}", found.margin);
+            tracing::debug!("grammar search margin={} text={:?}", found.margin, reading.text);
         }
-        if let Some(text) = text.filter(|_| confidence >= 0.5) {
-            let lang = if text.is_ascii() { Lang::En } else { Lang::Zh };
-            return Ok(Some(Transcript { text, confidence, lang }));
+        if let Some((found, reading)) = reading.filter(|_| confidence >= CONFIDENCE_MIN) {
+            let wake = reading.lead_in.map(|(phrase, units)| Detection {
+                word: self.wake_words.get(phrase).cloned().unwrap_or_default(),
+                score: confidence,
+                at: utterance.start + u64::from(found.begins.get(units).copied().unwrap_or(0)) * row_samples,
+            });
+            let lang = if reading.text.is_ascii() { Lang::En } else { Lang::Zh };
+            let transcript = Transcript { text: reading.text, confidence, lang };
+            return Ok(Some(Recognized { transcript, wake, whole: true }));
         }
-        let free = probs.greedy();
-        if free.is_empty() {
+        let free = LogProbs { values: &letters, units: self.letters.count() }.greedy();
+        if free.is_empty() || utterance.opening == Opening::Overheard {
             return Ok(None);
         }
         // Outside the grammar: what it sounded like. The confidence is low on purpose, whatever the acoustics.
-        let lang = if self.units.is_mostly_mandarin(&free) { Lang::Zh } else { Lang::En };
-        Ok(Some(Transcript { text: self.units.render(&free), confidence, lang }))
+        let lang = if self.letters.is_mostly_mandarin(&free) { Lang::Zh } else { Lang::En };
+        let transcript = Transcript { text: self.letters.render(&free), confidence, lang };
+        Ok(Some(Recognized { transcript, wake: None, whole: false }))
     }
 }

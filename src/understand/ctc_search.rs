@@ -66,6 +66,8 @@ impl<'a> LogProbs<'a> {
 pub struct Found {
     /// Its units.
     pub path: Vec<Unit>,
+    /// The row in which each unit begins.
+    pub begins: Vec<u32>,
     /// Natural log of its probability minus that of the free path over the same frames, per unit; <= 0.
     pub margin: f32,
 }
@@ -81,18 +83,20 @@ struct Token {
 #[derive(Debug, Clone, Copy)]
 struct Trace {
     unit: Unit,
+    /// The row in which it begins.
+    row: u32,
     before: u32,
 }
 
 const NONE: u32 = u32::MAX;
 
-/// Finds the sentence that explains the rows best; `None` if no sentence survives the beam. `lead_steps`: how
-/// many rows may be skipped before the sentence (up to the end of the wake word and a little more).
-pub fn search(probs: LogProbs, graph: &UnitGraph, lead_steps: usize) -> Option<Found> {
+/// Finds the sentence from `start` that explains the rows best; `None` if none survives the beam. `lead_steps`:
+/// how many rows may be skipped before the sentence (up to the end of the wake word and a little more).
+pub fn search(probs: LogProbs, graph: &UnitGraph, start: u32, lead_steps: usize) -> Option<Found> {
     if graph.is_empty() || probs.steps() == 0 {
         return None;
     }
-    let mut walk = Walk::new(graph);
+    let mut walk = Walk::new(graph, start);
     let best = probs.best();
     for (t, &(_, free)) in best.iter().enumerate() {
         walk.step(probs.row(t), free, t < lead_steps);
@@ -103,6 +107,9 @@ pub fn search(probs: LogProbs, graph: &UnitGraph, lead_steps: usize) -> Option<F
 /// Two tokens live on every arc: "this unit is sounding" (`2 * arc`) and "it has ended" (`2 * arc + 1`).
 struct Walk<'a> {
     graph: &'a UnitGraph,
+    start: u32,
+    /// The row that is being explained.
+    row: u32,
     now: Vec<Option<Token>>,
     next: Vec<Option<Token>>,
     alive: Vec<u32>,
@@ -114,10 +121,12 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(graph: &'a UnitGraph) -> Self {
+    fn new(graph: &'a UnitGraph, start: u32) -> Self {
         let n = graph.len() * 2;
         Self {
             graph,
+            start,
+            row: 0,
             now: vec![None; n],
             next: vec![None; n],
             alive: Vec::new(),
@@ -152,11 +161,12 @@ impl<'a> Walk<'a> {
             }
         }
         if let Some(score) = self.lead {
-            self.enter(0, Token { score, trace: NONE }, None, &cost);
+            self.enter(self.start, Token { score, trace: NONE }, None, &cost);
             let skip = if may_skip { cost(BLANK).max(-LEAD_PRICE) } else { cost(BLANK) };
             self.lead = Some(score + skip);
         }
         self.prune();
+        self.row += 1;
     }
 
     /// Starts every unit that can follow in `state`. A unit may follow itself only across a blank.
@@ -168,7 +178,7 @@ impl<'a> Walk<'a> {
             }
             let score = token.score + cost(arc.unit);
             if self.next[i * 2].is_none_or(|t| t.score < score) {
-                self.traces.push(Trace { unit: arc.unit, before: token.trace });
+                self.traces.push(Trace { unit: arc.unit, row: self.row, before: token.trace });
                 let trace = (self.traces.len() - 1) as u32;
                 self.offer(i * 2, Token { score, trace });
             }
@@ -221,34 +231,37 @@ impl<'a> Walk<'a> {
             self.now[slot as usize].filter(|_| self.graph.is_end(arc.to))
         });
         let best = ended.chain(self.tail).max_by(|a, b| a.score.total_cmp(&b.score))?;
-        let mut path = Vec::new();
+        let (mut path, mut begins) = (Vec::new(), Vec::new());
         let mut at = best.trace;
         while at != NONE {
             let trace = self.traces[at as usize];
             path.push(trace.unit);
+            begins.push(trace.row);
             at = trace.before;
         }
         path.reverse();
+        begins.reverse();
         let margin = best.score / path.len().max(1) as f32;
-        Some(Found { path, margin })
+        Some(Found { path, begins, margin })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::unit_graph::START;
+    use super::super::units::Units;
     use super::super::units::tests::small_alphabet;
     use super::super::word_graph::{WordArc, WordGraph};
     use super::*;
 
-    fn rows(frames: &str, units: usize, alphabet: &super::super::units::Units) -> Vec<f32> {
+    /// More rows than the small alphabet has units.
+    const UNITS: usize = 120;
+
+    fn rows(frames: &str, alphabet: &Units) -> Vec<f32> {
         let mut values = Vec::new();
         for c in frames.chars() {
-            let mut row = vec![(0.02f32 / units as f32).ln(); units];
-            let unit = match c {
-                '_' => BLANK,
-                ' ' => alphabet.space(),
-                c => alphabet.spellings(c)[0][0],
-            };
+            let mut row = vec![(0.02f32 / UNITS as f32).ln(); UNITS];
+            let unit = alphabet.pronounce(&c.to_string()).map_or(BLANK, |said| said[0][0][0]);
             row[usize::from(unit)] = 0.98f32.ln();
             values.extend(row);
         }
@@ -259,9 +272,9 @@ mod tests {
         let alphabet = small_alphabet();
         let arcs = words.iter().map(|w| WordArc { from: 0, to: 1, text: (*w).to_owned() }).collect();
         let graph = UnitGraph::build(&[WordGraph { start: 0, ends: vec![1], arcs }], &[], &alphabet).expect("small");
-        let values = rows(frames, alphabet.count(), &alphabet);
-        let found = search(LogProbs { values: &values, units: alphabet.count() }, &graph, lead)?;
-        Some((graph.text(&found.path).expect("a whole sentence"), found.margin))
+        let values = rows(frames, &alphabet);
+        let found = search(LogProbs { values: &values, units: UNITS }, &graph, START, lead)?;
+        Some((graph.read(START, &found.path).expect("a whole sentence").text, found.margin))
     }
 
     #[test]

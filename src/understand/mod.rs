@@ -18,6 +18,7 @@ pub mod matcher;
 pub mod meaning;
 pub mod normalise;
 pub mod numbers;
+pub mod pronounce;
 mod resolve;
 pub mod sentences;
 mod sound;

@@ -2,15 +2,27 @@
 //! can form, and says when it is something else; `whisper` (whisper.rs) runs any Whisper model in ggml format.
 
 use crate::facts::error::Fault;
-use crate::facts::utterance::{Transcript, Utterance};
+use crate::facts::utterance::{Detection, Transcript, Utterance};
+
+/// What a recogniser makes of an utterance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recognized {
+    /// The words.
+    pub transcript: Transcript,
+    /// The wake phrase that an overheard sentence began with.
+    pub wake: Option<Detection>,
+    /// The words are a whole sentence of the grammars.
+    pub whole: bool,
+}
 
 /// A speech recogniser. It may take its time: it runs on the understand thread, never on the listening one.
 pub trait Recognizer: Send {
-    /// What was said in `utterance`; `None` if there is no speech in it.
+    /// What was said in `utterance`; `None` if there is no speech in it, or if it was only overheard and does not
+    /// begin with a wake phrase.
     ///
     /// # Errors
     /// A model that breaks; the utterance is then lost, the next one is tried again.
-    fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Transcript>, Fault>;
+    fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Recognized>, Fault>;
 }
 
 /// Which engine recognises speech.

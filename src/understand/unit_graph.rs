@@ -23,21 +23,37 @@ pub struct Arc {
 #[derive(Debug, Clone, Default)]
 pub struct UnitGraph {
     arcs: Vec<Arc>,
-    /// `arcs[first[s]..first[s + 1]]` leave state `s`; state 0 is the start.
+    /// `arcs[first[s]..first[s + 1]]` leave state `s`.
     first: Vec<u32>,
     ends: Vec<bool>,
     spelled: Spelled,
 }
 
-/// The word graph with every word spelled out in units; not deterministic.
+/// The state where a sentence begins, with or without a wake phrase before it.
+pub const START: u32 = 0;
+/// The state where a sentence begins that must have a wake phrase before it.
+pub const START_ADDRESSED: u32 = 1;
+
+/// A path read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The sentence: words with spaces between, Chinese characters without.
+    pub text: String,
+    /// The wake phrase before it, by its index, and how many units it took.
+    pub lead_in: Option<(usize, usize)>,
+}
+
+/// The word graph with every word written in units; not deterministic.
 #[derive(Debug, Clone, Default)]
 struct Spelled {
     out: Vec<Vec<Edge>>,
     starts: Vec<u32>,
     ends: BTreeSet<u32>,
     words: Vec<String>,
-    /// Words from this index on are heard, but not written.
-    unwritten: u32,
+    /// Words from this index on are the wake phrases, which are heard, but not written.
+    lead_ins: u32,
+    /// Where sentences begin that have a wake phrase before them.
+    addressed: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +67,7 @@ struct Edge {
 
 impl UnitGraph {
     /// Joins the word graphs of all languages into one automaton. Any of `lead_ins` (the wake words as they are
-    /// spoken) may come before a sentence; it is heard, but is no part of the text.
+    /// spoken) may come before a sentence, or must (see [`START_ADDRESSED`]); it is no part of the text.
     ///
     /// # Errors
     /// A message if the grammars are too large to compile.
@@ -62,16 +78,15 @@ impl UnitGraph {
         }
         let written = spelled.words.len() as u32;
         let sentences = std::mem::take(&mut spelled.starts);
-        let start = spelled.node();
-        let after = spelled.node();
+        let [start, addressed, after] = [spelled.node(), spelled.node(), spelled.node()];
+        spelled.out[start as usize].push(Edge { unit: None, to: addressed, word: None });
         spelled.out[start as usize].push(Edge { unit: None, to: after, word: None });
         for lead_in in lead_ins {
-            spelled.spell(lead_in, (start, after), false, units);
+            spelled.spell(lead_in, (addressed, after), units);
         }
-        spelled.unwritten = written;
+        (spelled.lead_ins, spelled.addressed) = (written, addressed);
         for to in sentences {
             spelled.out[after as usize].push(Edge { unit: None, to, word: None });
-            spelled.out[after as usize].push(Edge { unit: Some(units.space()), to, word: None });
         }
         spelled.starts.push(start);
         spelled.determinise()
@@ -103,10 +118,11 @@ impl UnitGraph {
         self.ends[state as usize]
     }
 
-    /// The text of a path of units through the graph: homophones become the first word of the grammar that
-    /// sounds so. `None` if the path is no whole sentence.
-    pub fn text(&self, path: &[Unit]) -> Option<String> {
-        self.spelled.text(path)
+    /// Reads a path of units back that begins in `start` ([`START`] or [`START_ADDRESSED`]): homophones become the
+    /// first word of the grammar that sounds so. `None` if the path is no whole sentence.
+    pub fn read(&self, start: u32, path: &[Unit]) -> Option<Reading> {
+        let starts = if start == START_ADDRESSED { &[self.spelled.addressed][..] } else { &self.spelled.starts };
+        self.spelled.read(starts, path)
     }
 }
 
@@ -116,34 +132,27 @@ impl Spelled {
         (self.out.len() - 1) as u32
     }
 
-    /// Adds one language's graph. Every node is doubled: after a Latin word (+1) the next Latin word is set
-    /// off by a space, which the speaker does not always let us hear, so it may be left out.
+    /// Adds one language's graph.
     fn add(&mut self, graph: &WordGraph, units: &Units) {
-        let mut nodes: HashMap<(u32, bool), u32> = HashMap::new();
+        let mut nodes: HashMap<u32, u32> = HashMap::new();
         for arc in &graph.arcs {
-            for latin_before in [false, true] {
-                let from = self.node_of(&mut nodes, (arc.from, latin_before));
-                if arc.text.is_empty() {
-                    let to = self.node_of(&mut nodes, (arc.to, latin_before));
-                    self.out[from as usize].push(Edge { unit: None, to, word: None });
-                    continue;
-                }
-                let latin_after = arc.text.ends_with(|c: char| c.is_ascii());
-                let to = self.node_of(&mut nodes, (arc.to, latin_after));
-                self.spell(&arc.text, (from, to), latin_before, units);
+            let from = self.node_of(&mut nodes, arc.from);
+            let to = self.node_of(&mut nodes, arc.to);
+            if arc.text.is_empty() {
+                self.out[from as usize].push(Edge { unit: None, to, word: None });
+            } else {
+                self.spell(&arc.text, (from, to), units);
             }
         }
-        let start = self.node_of(&mut nodes, (graph.start, false));
+        let start = self.node_of(&mut nodes, graph.start);
         self.starts.push(start);
         for &end in &graph.ends {
-            for latin in [false, true] {
-                let node = self.node_of(&mut nodes, (end, latin));
-                self.ends.insert(node);
-            }
+            let node = self.node_of(&mut nodes, end);
+            self.ends.insert(node);
         }
     }
 
-    fn node_of(&mut self, nodes: &mut HashMap<(u32, bool), u32>, key: (u32, bool)) -> u32 {
+    fn node_of(&mut self, nodes: &mut HashMap<u32, u32>, key: u32) -> u32 {
         if let Some(&n) = nodes.get(&key) {
             return n;
         }
@@ -152,34 +161,21 @@ impl Spelled {
         n
     }
 
-    /// Writes `text` as a path between two nodes, with branches where a character has several readings.
-    /// A text that cannot be spelled is left out: it cannot be said either.
-    fn spell(&mut self, text: &str, (from, to): (u32, u32), latin_before: bool, units: &Units) {
-        let mut letters: Vec<Vec<Vec<Unit>>> = Vec::new();
-        for c in text.chars() {
-            let spellings = if c == ' ' { vec![vec![units.space()]] } else { units.spellings(c) };
-            if spellings.is_empty() {
-                return;
-            }
-            letters.push(spellings);
-        }
+    /// Writes `text` as a path between two nodes, with branches where a part of it has several readings.
+    /// A text that cannot be pronounced is left out: it cannot be said either.
+    fn spell(&mut self, text: &str, (from, to): (u32, u32), units: &Units) {
+        let Some(parts) = units.pronounce(text).filter(|p| !p.is_empty()) else { return };
         self.words.push(text.to_owned());
         let word = Some((self.words.len() - 1) as u32);
         let mut at = self.node();
         self.out[from as usize].push(Edge { unit: None, to: at, word });
-        if latin_before && text.starts_with(|c: char| c.is_ascii()) {
-            let after = self.node();
-            self.out[at as usize].push(Edge { unit: Some(units.space()), to: after, word: None });
-            self.out[at as usize].push(Edge { unit: None, to: after, word: None });
-            at = after;
-        }
-        let count = letters.len();
-        for (i, spellings) in letters.into_iter().enumerate() {
+        let count = parts.len();
+        for (i, readings) in parts.into_iter().enumerate() {
             let next = if i + 1 == count { to } else { self.node() };
-            for spelling in spellings {
+            for reading in readings {
                 let mut here = at;
-                for (j, &unit) in spelling.iter().enumerate() {
-                    let there = if j + 1 == spelling.len() { next } else { self.node() };
+                for (j, &unit) in reading.iter().enumerate() {
+                    let there = if j + 1 == reading.len() { next } else { self.node() };
                     self.out[here as usize].push(Edge { unit: Some(unit), to: there, word: None });
                     here = there;
                 }
@@ -203,8 +199,10 @@ impl Spelled {
     fn determinise(self) -> Result<UnitGraph, String> {
         let mut start: BTreeSet<u32> = self.starts.iter().copied().collect();
         self.closure(&mut start);
-        let mut ids: HashMap<BTreeSet<u32>, u32> = HashMap::from([(start.clone(), 0)]);
-        let mut sets = vec![start];
+        let mut addressed = BTreeSet::from([self.addressed]);
+        self.closure(&mut addressed);
+        let mut ids = HashMap::from([(start.clone(), START), (addressed.clone(), START_ADDRESSED)]);
+        let mut sets = vec![start, addressed];
         let mut graph = UnitGraph::default();
         let mut state = 0;
         while state < sets.len() {
@@ -237,9 +235,9 @@ impl Spelled {
     }
 
     /// Breadth-first over the nodes that a prefix of `path` can reach; each remembers how it was reached.
-    fn text(&self, path: &[Unit]) -> Option<String> {
+    fn read(&self, starts: &[u32], path: &[Unit]) -> Option<Reading> {
         type Step = BTreeMap<u32, Option<(usize, u32, Option<u32>)>>;
-        let mut steps: Vec<Step> = vec![self.starts.iter().map(|&s| (s, None)).collect()];
+        let mut steps: Vec<Step> = vec![starts.iter().map(|&s| (s, None)).collect()];
         for i in 0..=path.len() {
             let mut todo: Vec<u32> = steps[i].keys().copied().collect();
             while let Some(n) = todo.pop() {
@@ -262,8 +260,18 @@ impl Spelled {
         let last = steps.last()?;
         let mut at = (path.len(), *last.keys().find(|n| self.ends.contains(n))?);
         let mut words = Vec::new();
+        let mut lead_in = None;
+        // How many units come before the word that follows the one being read.
+        let mut next_word_at = path.len();
         while let Some((i, n, word)) = steps[at.0].get(&at.1).copied().flatten() {
-            words.extend(word.filter(|w| *w < self.unwritten));
+            match word {
+                Some(w) if w >= self.lead_ins => lead_in = Some(((w - self.lead_ins) as usize, next_word_at)),
+                Some(w) => {
+                    words.push(w);
+                    next_word_at = i;
+                }
+                None => {}
+            }
             at = (i, n);
         }
         let mut text = String::new();
@@ -274,7 +282,7 @@ impl Spelled {
             }
             text.push_str(word);
         }
-        Some(text)
+        Some(Reading { text, lead_in })
     }
 }
 
@@ -289,8 +297,8 @@ mod tests {
         WordGraph { start: 0, ends: vec![end], arcs }
     }
 
-    fn accepts(g: &UnitGraph, path: &[Unit]) -> bool {
-        let mut state = 0;
+    fn accepts(g: &UnitGraph, start: u32, path: &[Unit]) -> bool {
+        let mut state = start;
         for &u in path {
             match g.arcs_from(state).find(|(_, a)| a.unit == u) {
                 Some((_, a)) => state = a.to,
@@ -301,17 +309,18 @@ mod tests {
     }
 
     #[test]
-    fn words_are_joined_with_an_optional_space_and_read_back() {
+    fn words_are_joined_and_read_back() {
         let units = small_alphabet();
-        let en = graph(&[(0, 1, "turn"), (1, 2, "on"), (1, 2, "off"), (2, 3, ""), (2, 3, "lamp")], 3);
+        let en = graph(&[(0, 1, "turn"), (1, 2, "on"), (1, 2, "off"), (2, 3, ""), (2, 3, "lamp"), (2, 3, "well")], 3);
         let zh = graph(&[(0, 1, "打开"), (1, 2, "灯"), (1, 2, "lamp")], 2);
         let g = UnitGraph::build(&[en, zh], &["hey you".into()], &units).expect("small");
         let path = |s: &str| -> Vec<Unit> {
-            s.chars().flat_map(|c| if c == ' ' { vec![units.space()] } else { units.spellings(c)[0].clone() }).collect()
+            units.pronounce(s).expect("known").into_iter().flat_map(|readings| readings.into_iter().next_back()).flatten().collect()
         };
         for (said, text) in [
             ("turn on lamp", Some("turn on lamp")),
             ("turnoff", Some("turn off")),
+            ("turn off well", Some("turn off well")),
             ("打开灯", Some("打开灯")),
             ("打开lamp", Some("打开lamp")),
             ("hey you turn off lamp", Some("turn off lamp")),
@@ -319,8 +328,12 @@ mod tests {
             ("hey turn off lamp", None),
             ("turn lamp", None),
         ] {
-            assert_eq!(accepts(&g, &path(said)), text.is_some(), "{said}");
-            assert_eq!(g.text(&path(said)).as_deref(), text, "{said}");
+            assert_eq!(accepts(&g, START, &path(said)), text.is_some(), "{said}");
+            let addressed = text.is_some() && said.starts_with("hey you");
+            assert_eq!(accepts(&g, START_ADDRESSED, &path(said)), addressed, "{said}");
+            let lead_in = g.read(START, &path(said)).and_then(|r| r.lead_in);
+            assert_eq!(lead_in, addressed.then_some((0, 6)), "{said}");
+            assert_eq!(g.read(START, &path(said)).map(|r| r.text).as_deref(), text, "{said}");
         }
     }
 }

@@ -1,11 +1,12 @@
-//! Acoustic units: how a word sounds in the alphabet of the CTC model. English is spelled with letters,
-//! Mandarin with toneless pinyin split into initial and final, so any name can be spelled without a lexicon.
+//! Acoustic units: how a word sounds in the alphabet of the CTC model. English is written in phones (by
+//! pronounce.rs), Mandarin in toneless pinyin split into initial and final, so any name can be heard.
 //! `training/units.py` splits by the same rules; tests/data/syllables.tsv is its output, and a test here compares.
 
 use std::collections::HashMap;
 
 use pinyin::ToPinyinMulti;
 
+use super::pronounce::Lexicon;
 use crate::facts::error::Fault;
 
 /// Index of a unit in the model's output; 0 is CTC's blank.
@@ -17,73 +18,43 @@ pub const BLANK: Unit = 0;
 /// Readings of one character that are tried at most: the rarer ones are archaic.
 const READINGS_MAX: usize = 3;
 
-/// The alphabet of a model, read from its metadata.
+/// What the rows of a model's output stand for.
+#[derive(Debug, Clone)]
+pub struct Alphabet(Vec<String>);
+
+/// The alphabet of sounds, and how words are written in it.
 #[derive(Debug, Clone)]
 pub struct Units {
-    names: Vec<String>,
     ids: HashMap<String, Unit>,
+    lexicon: Lexicon,
 }
 
-impl Units {
-    /// From the model's list, one name a line: blank first, a space, `a`..`z`, `'`, initials `zh-`, finals `-ang`.
+impl Alphabet {
+    /// From the model's metadata `key`, one name a line, blank first: a space, `a`..`z`, `'`, phones in capitals,
+    /// initials `zh-`, finals `-ang`.
     ///
     /// # Errors
-    /// More than 255 units, or the space missing.
-    pub fn parse(list: &str, model: &str) -> Result<Self, Fault> {
+    /// More than 255 names.
+    pub fn parse(list: &str, model: &str, key: &str) -> Result<Self, Fault> {
         let names: Vec<String> = list.split('\n').map(str::to_owned).collect();
-        let wrong =
-            |what: &str| Fault::new(model, "metadata `units`", what, "use a model written by training/export_stt.py");
         if names.len() > 255 {
-            return Err(wrong("more than 255 units"));
+            let remedy = "use a model written by training/export_onnx.py";
+            return Err(Fault::new(model, format!("metadata `{key}`"), "more than 255 names", remedy));
         }
-        let ids: HashMap<String, Unit> = names.iter().enumerate().map(|(i, n)| (n.clone(), i as Unit)).collect();
-        if ids.len() != names.len() || !ids.contains_key(" ") {
-            return Err(wrong("the list repeats a unit or lacks the space"));
-        }
-        Ok(Self { names, ids })
+        Ok(Self(names))
     }
 
-    /// How many units there are, the blank included.
+    /// How many rows there are, the blank included.
     pub fn count(&self) -> usize {
-        self.names.len()
+        self.0.len()
     }
 
-    /// The unit between two English words.
-    pub fn space(&self) -> Unit {
-        self.ids.get(" ").copied().unwrap_or(BLANK)
-    }
-
-    /// Every way to spell one character; empty where it makes no sound that the model knows.
-    pub fn spellings(&self, c: char) -> Vec<Vec<Unit>> {
-        if let Some(&id) = self.ids.get(c.to_string().as_str())
-            && (c.is_ascii_lowercase() || c == '\'')
-        {
-            return vec![vec![id]];
-        }
-        let mut out: Vec<Vec<Unit>> = Vec::new();
-        if let Some(readings) = c.to_pinyin_multi() {
-            for reading in readings.into_iter().take(READINGS_MAX) {
-                let units: Option<Vec<Unit>> = split_syllable(&reading.plain().replace('ü', "v"))
-                    .iter()
-                    .map(|u| self.ids.get(u).copied())
-                    .collect();
-                if let Some(units) = units
-                    && !units.is_empty()
-                    && !out.contains(&units)
-                {
-                    out.push(units);
-                }
-            }
-        }
-        out
-    }
-
-    /// What a greedy path sounds like, for sentences outside the grammar: English words as heard, Mandarin
-    /// as pinyin syllables with a space between.
+    /// What a greedy path of letters reads like, for sentences outside the grammar: English words as heard,
+    /// Mandarin as pinyin syllables with a space between.
     pub fn render(&self, path: &[Unit]) -> String {
         let mut text = String::new();
         for &u in path {
-            let name = self.names.get(usize::from(u)).map_or("", String::as_str);
+            let name = self.0.get(usize::from(u)).map_or("", String::as_str);
             if let Some(initial) = name.strip_suffix('-').filter(|n| !n.is_empty()) {
                 if !text.is_empty() && !text.ends_with(' ') {
                     text.push(' ');
@@ -99,10 +70,65 @@ impl Units {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// Whether `path` has more Mandarin units than letters.
+    /// Whether `path` has more Mandarin sounds than others.
     pub fn is_mostly_mandarin(&self, path: &[Unit]) -> bool {
-        let han = path.iter().filter(|&&u| self.names.get(usize::from(u)).is_some_and(|n| n.len() > 1)).count();
+        let han = path.iter().filter(|&&u| self.0.get(usize::from(u)).is_some_and(|n| n.contains('-'))).count();
         han * 2 > path.len()
+    }
+}
+
+impl Units {
+    /// Words in `alphabet` as `lexicon` says them.
+    ///
+    /// # Errors
+    /// The alphabet names a unit twice.
+    pub fn new(alphabet: &Alphabet, lexicon: Lexicon, model: &str) -> Result<Self, Fault> {
+        let ids: HashMap<String, Unit> = alphabet.0.iter().enumerate().map(|(i, n)| (n.clone(), i as Unit)).collect();
+        if ids.len() != alphabet.count() {
+            let remedy = "use a model written by training/export_onnx.py";
+            return Err(Fault::new(model, "metadata `units`", "the list repeats a unit", remedy));
+        }
+        Ok(Self { ids, lexicon })
+    }
+
+    /// A text cut into its words (English) and characters (Chinese), each with every way to say it; `None`
+    /// where a part makes no sound that the model knows.
+    pub fn pronounce(&self, text: &str) -> Option<Vec<Vec<Vec<Unit>>>> {
+        let mut out = Vec::new();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let latin = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '\'')).unwrap_or(rest.len());
+            let taken = if latin > 0 { latin } else { c.len_utf8() };
+            if c != ' ' {
+                let ways = if latin > 0 { self.word(&rest[..latin]) } else { self.character(c) };
+                if ways.is_empty() {
+                    return None;
+                }
+                out.push(ways);
+            }
+            rest = &rest[taken..];
+        }
+        Some(out)
+    }
+
+    fn word(&self, word: &str) -> Vec<Vec<Unit>> {
+        let units = |phones: &Vec<String>| phones.iter().map(|p| self.ids.get(p).copied()).collect::<Option<_>>();
+        self.lexicon.readings(word).iter().filter_map(units).collect()
+    }
+
+    fn character(&self, c: char) -> Vec<Vec<Unit>> {
+        let mut out: Vec<Vec<Unit>> = Vec::new();
+        for reading in c.to_pinyin_multi().into_iter().flatten().take(READINGS_MAX) {
+            let units: Option<Vec<Unit>> =
+                split_syllable(&reading.plain().replace('ü', "v")).iter().map(|u| self.ids.get(u).copied()).collect();
+            if let Some(units) = units
+                && !units.is_empty()
+                && !out.contains(&units)
+            {
+                out.push(units);
+            }
+        }
+        out
     }
 }
 
@@ -140,17 +166,22 @@ pub fn split_syllable(syllable: &str) -> Vec<String> {
 pub(crate) mod tests {
     use super::*;
 
+    const PINYIN: &str = "b- p- m- f- d- t- n- l- g- k- h- j- q- x- zh- ch- sh- r- z- c- s- y- w- \
+        -a -o -e -i -u -v -ai -ei -ui -ao -ou -iu -ie -ve -er -an -en -in -un -vn -ang -eng -ing -ong -ia -iao \
+        -ian -iang -iong -ua -uo -uai -uan -uang -van -ir -iz -n";
+
+    fn alphabet() -> Alphabet {
+        let letters = ('a'..='z').map(|c| c.to_string());
+        let list: Vec<String> =
+            ["_".to_owned(), " ".to_owned()].into_iter().chain(letters).chain(PINYIN.split(' ').map(str::to_owned)).collect();
+        Alphabet::parse(&list.join("\n"), "test", "units").expect("a short list")
+    }
+
+    /// Units in which every English letter sounds like itself.
     pub(crate) fn small_alphabet() -> Units {
-        let mut list = vec!["_".to_owned(), " ".to_owned()];
-        list.extend(('a'..='z').map(|c| c.to_string()));
-        list.push("'".to_owned());
-        list.extend("b p m f d t n l g k h j q x zh ch sh r z c s y w".split(' ').map(|i| format!("{i}-")));
-        list.extend(
-            "a o e i u v ai ei ui ao ou iu ie ve er an en in un vn ang eng ing ong ia iao ian iang iong ua uo uai uan uang van ir iz n"
-                .split(' ')
-                .map(|f| format!("-{f}")),
-        );
-        Units::parse(&list.join("\n"), "test").expect("a valid list")
+        let rules: String = ('a'..='z').map(|c| format!("[{c}]\t{c}\n")).collect();
+        let lexicon = Lexicon::parse(&format!("[words]\nwell\tw e l\tw i l\n[rules]\n{rules}"), "test").expect("well formed");
+        Units::new(&alphabet(), lexicon, "test").expect("no unit twice")
     }
 
     #[test]
@@ -186,11 +217,23 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn characters_keep_all_their_common_readings() {
+    fn characters_and_words_keep_all_their_common_readings() {
         let units = small_alphabet();
-        let readings: Vec<String> = units.spellings('调').iter().map(|s| units.render(s)).collect();
+        let readings: Vec<String> = units.character('调').iter().map(|s| alphabet().render(s)).collect();
         assert!(readings.contains(&"tiao".to_owned()) && readings.contains(&"diao".to_owned()), "{readings:?}");
-        assert!(units.spellings('🙂').is_empty());
-        assert!(units.spellings('Q').is_empty(), "texts are normalised to lower case before");
+        let said = units.pronounce("well打 on").expect("all can be said");
+        assert_eq!(said.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1, 1]);
+        assert!(units.pronounce("on 🙂").is_none() && units.pronounce("Q").is_none() && units.pronounce("21").is_none());
+    }
+
+    #[test]
+    fn a_path_is_read_as_words_and_syllables() {
+        let (all, units) = (alphabet(), small_alphabet());
+        let mut path = units.word("on");
+        path.push(vec![1]);
+        path.push(units.character('灯')[0].clone());
+        path.push(units.character('门')[0].clone());
+        assert_eq!(all.render(&path.concat()), "on deng men");
+        assert!(all.is_mostly_mandarin(&path[2..].concat()) && !all.is_mostly_mandarin(&path[..2].concat()));
     }
 }

@@ -8,7 +8,7 @@ use whisper_rs::{
 };
 
 use super::ggml;
-use super::stt::Recognizer;
+use super::stt::{Recognized, Recognizer};
 use crate::facts::audio::{SAMPLE_RATE_HZ, samples_in_ms};
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
@@ -84,7 +84,7 @@ unsafe extern "C" fn mask_unused(
 }
 
 impl Recognizer for WhisperRecognizer {
-    fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Transcript>, Fault> {
+    fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Recognized>, Fault> {
         let mut sound = utterance.samples.clone();
         sound.resize(sound.len().max(SAMPLES_MIN), 0.0);
         let wanted = sound.len() * CONTEXT_PER_SECOND / SAMPLE_RATE_HZ as usize + CONTEXT_MARGIN;
@@ -126,7 +126,8 @@ impl Recognizer for WhisperRecognizer {
             return Ok(None);
         }
         let lang = if text.is_ascii() { Lang::En } else { Lang::Zh };
-        Ok(Some(Transcript { text, confidence: (log_sum / count as f32).exp(), lang }))
+        let transcript = Transcript { text, confidence: (log_sum / count as f32).exp(), lang };
+        Ok(Some(Recognized { transcript, wake: None, whole: false }))
     }
 }
 

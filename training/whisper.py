@@ -9,6 +9,8 @@ from torch import nn
 import units
 
 DIM, HEADS, ENC_LAYERS, DEC_LAYERS, AUDIO_CTX, TEXT_CTX = 192, 3, 4, 2, 320, 128
+STRIDE = 2
+FRAMES_MAX = STRIDE * AUDIO_CTX
 
 
 def sinusoids(length, channels):
@@ -59,7 +61,8 @@ class Encoder(nn.Module):
         self.register_buffer("positional_embedding", sinusoids(AUDIO_CTX, DIM))
         self.blocks = nn.ModuleList(Block() for _ in range(ENC_LAYERS))
         self.ln_post = nn.LayerNorm(DIM)
-        self.ctc_mid, self.ctc = nn.Linear(DIM, len(units.UNITS)), nn.Linear(DIM, len(units.UNITS))
+        self.units_mid, self.units = nn.Linear(DIM, len(units.UNITS)), nn.Linear(DIM, len(units.UNITS))
+        self.letters = nn.Linear(DIM, len(units.LETTERS))
 
     def forward(self, x, drop=0.0):
         x = F.gelu(self.conv2(F.gelu(self.conv1(x.transpose(1, 2))))).transpose(1, 2)

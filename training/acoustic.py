@@ -1,0 +1,73 @@
+"""The acoustic model: a small Conformer without position codes, with CTC heads for units and letters.
+
+After Gulati et al., "Conformer" (2020), with one feed-forward module a block; the convolutions tell before
+from after, so recordings may be of any length.  One step of the output is STRIDE frames (30 ms): phones last
+some 80 ms, and a third of the frames is a third of the work.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import units
+
+STRIDE, DIM, HEADS, BLOCKS, KERNEL = 3, 192, 4, 6, 11
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.qkv, self.out = nn.Linear(DIM, 3 * DIM), nn.Linear(DIM, DIM)
+
+    def forward(self, x):
+        b, t, _ = x.shape
+        q, k, v = self.qkv(x).view(b, t, 3, HEADS, DIM // HEADS).permute(2, 0, 3, 1, 4)
+        return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, t, DIM))
+
+
+class Convolution(nn.Module):
+    """Gated pointwise, depthwise over KERNEL steps, pointwise."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate, self.out = nn.Linear(DIM, 2 * DIM), nn.Linear(DIM, DIM)
+        self.depthwise = nn.Conv1d(DIM, DIM, KERNEL, padding=KERNEL // 2, groups=DIM)
+        self.norm = nn.LayerNorm(DIM)
+
+    def forward(self, x):
+        x = self.depthwise(F.glu(self.gate(x), -1).transpose(1, 2)).transpose(1, 2)
+        return self.out(F.silu(self.norm(x)))
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(DIM) for _ in range(3))
+        self.conv, self.attn = Convolution(), Attention()
+        self.mlp = nn.Sequential(nn.Linear(DIM, 4 * DIM), nn.SiLU(), nn.Linear(4 * DIM, DIM))
+
+    def forward(self, x, drop):
+        for norm, part in zip(self.norms, (self.conv, self.attn, self.mlp)):
+            x = x + F.dropout(part(norm(x)), drop, self.training)
+        return x
+
+
+class Acoustic(nn.Module):
+    """[B, T, 80] features -> hidden states [B, ceil(T / STRIDE), DIM], and those of the middle block."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv1d(80, DIM, 3, padding=1), nn.Conv1d(DIM, DIM, 5, stride=STRIDE, padding=2)
+        self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
+        self.norm = nn.LayerNorm(DIM)
+        self.units_mid, self.units = nn.Linear(DIM, len(units.UNITS)), nn.Linear(DIM, len(units.UNITS))
+        self.letters = nn.Linear(DIM, len(units.LETTERS))
+
+    def forward(self, x, drop=0.0):
+        x = F.silu(self.conv2(F.silu(self.conv1(x.transpose(1, 2))))).transpose(1, 2)
+        mid = None
+        for i, b in enumerate(self.blocks):
+            x = b(x, drop)
+            if i == BLOCKS // 2 - 1:
+                mid = x
+        return self.norm(x), mid

@@ -1,0 +1,133 @@
+"""Writes the trained acoustic model as ONNX, weights in f16.
+
+    python export_onnx.py --checkpoint .cache/acoustic.pt --out ../models/stt-ctc.onnx
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+import synth
+import units
+from acoustic import DIM, HEADS, STRIDE, Acoustic
+
+FRAMES_MAX = 1500  # 15 s: longer sentences are no commands
+
+
+class Graph:
+    """A small ONNX builder: nodes name themselves, weights are stored as f16."""
+
+    def __init__(self):
+        self.nodes, self.weights, self.n = [], [], 0
+
+    def op(self, kind, *inputs, **attributes):
+        self.n += 1
+        out = f"{kind.lower()}_{self.n}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [out], **attributes))
+        return out
+
+    def weight(self, a, dtype=np.float16):
+        self.n += 1
+        name = f"w_{self.n}"
+        a = a.detach().numpy() if isinstance(a, torch.Tensor) else np.asarray(a)
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(a.astype(dtype)), name))
+        return self.op("Cast", name, to=TensorProto.FLOAT) if dtype == np.float16 else name
+
+    def linear(self, x, w, bias=None):
+        y = self.op("MatMul", x, self.weight(w.T))
+        return y if bias is None else self.op("Add", y, self.weight(bias))
+
+    def norm(self, x, ln):
+        return self.op("LayerNormalization", x, self.weight(ln.weight, np.float32), self.weight(ln.bias, np.float32), axis=-1, epsilon=1e-5)
+
+    def silu(self, x):
+        return self.op("Mul", x, self.op("Sigmoid", x))
+
+    def conv(self, x, conv, **attributes):
+        k = conv.weight.shape[-1]
+        return self.op("Conv", x, self.weight(conv.weight), self.weight(conv.bias), kernel_shape=[k], pads=[k // 2, k // 2], **attributes)
+
+    def turned(self, x):
+        return self.op("Transpose", x, perm=[0, 2, 1])
+
+    def attention(self, x, att):
+        """Head by head, so that no reshape stands in the way of a dynamic length."""
+        heads, d = [], DIM // HEADS
+        w, bias = att.qkv.weight, att.qkv.bias
+        for h in range(HEADS):
+            q, k, v = (slice(i * DIM + h * d, i * DIM + (h + 1) * d) for i in range(3))
+            weights = self.op("MatMul", self.linear(x, w[q] * d ** -0.5, bias[q] * d ** -0.5), self.turned(self.linear(x, w[k], bias[k])))
+            heads.append(self.op("MatMul", self.op("Softmax", weights, axis=-1), self.linear(x, w[v], bias[v])))
+        return self.linear(self.op("Concat", *heads, axis=-1), att.out.weight, att.out.bias)
+
+    def convolution(self, x, c):
+        w, bias = c.gate.weight, c.gate.bias
+        y = self.op("Mul", self.linear(x, w[:DIM], bias[:DIM]), self.op("Sigmoid", self.linear(x, w[DIM:], bias[DIM:])))
+        y = self.turned(self.conv(self.turned(y), c.depthwise, group=DIM))
+        return self.linear(self.silu(self.norm(y, c.norm)), c.out.weight, c.out.bias)
+
+
+def write_onnx(net, path, note):
+    """`features` f32 [1, frames, 80] -> `log_probs` f32 [1, ceil(frames / STRIDE), units], `letters` likewise."""
+    g = Graph()
+    x = g.turned("features")
+    x = g.silu(g.conv(x, net.conv1))
+    x = g.turned(g.silu(g.conv(x, net.conv2, strides=[STRIDE])))
+    for b in net.blocks:
+        x = g.op("Add", x, g.convolution(g.norm(x, b.norms[0]), b.conv))
+        x = g.op("Add", x, g.attention(g.norm(x, b.norms[1]), b.attn))
+        y = g.silu(g.linear(g.norm(x, b.norms[2]), b.mlp[0].weight, b.mlp[0].bias))
+        x = g.op("Add", x, g.linear(y, b.mlp[2].weight, b.mlp[2].bias))
+    x = g.norm(x, net.norm)
+    for name, head in (("log_probs", net.units), ("letters", net.letters)):
+        g.nodes.append(helper.make_node("LogSoftmax", [g.linear(x, head.weight, head.bias)], [name], axis=-1))
+    graph = helper.make_graph(
+        g.nodes, "tiebreak-stt",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [1, "frames", 80])],
+        [helper.make_tensor_value_info("log_probs", TensorProto.FLOAT, [1, "steps", len(units.UNITS)]),
+         helper.make_tensor_value_info("letters", TensorProto.FLOAT, [1, "steps", len(units.LETTERS)])],
+        g.weights,
+    )
+    m = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    m.ir_version = 8
+    facts = {
+        "kind": "ctc", "units": "\n".join(units.UNITS), "letters": "\n".join(units.LETTERS),
+        "frames_per_step": str(STRIDE), "frames_max": str(FRAMES_MAX), "note": note,
+    }
+    for k, v in facts.items():
+        m.metadata_props.add(key=k, value=v)
+    onnx.checker.check_model(m)
+    onnx.save(m, path)
+
+
+def check(net, path):
+    """The ONNX file computes what the trained network computes (weights rounded to f16)."""
+    import onnxruntime
+
+    x = torch.randn(1, 250, 80)
+    want = torch.log_softmax(net.units(net(x)[0]), -1).detach().numpy()
+    got = onnxruntime.InferenceSession(str(path)).run(None, {"features": x.numpy()})[0]
+    worst = np.abs(want - got).max()
+    print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB, differs from PyTorch by at most {worst:.4f}")
+    assert worst < 0.2
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("--checkpoint", default=str(synth.CACHE / "acoustic.pt"))
+    a.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "models/stt-ctc.onnx")
+    args = a.parse_args()
+    ck = torch.load(args.checkpoint, weights_only=True)
+    net = Acoustic()
+    net.load_state_dict(ck["net"])
+    net.eval()
+    write_onnx(net, args.out, f"step {ck['step']}")
+    check(net, args.out)
+
+
+if __name__ == "__main__":
+    main()
