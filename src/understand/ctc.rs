@@ -135,7 +135,7 @@ impl Recognizer for CtcRecognizer {
         let reading = found.as_ref().and_then(|f| Some((f, self.graph.read(start, &f.path)?)));
         if let Some((found, reading)) = &reading {
             // training/calibrate_stt.py reads this line.
-            tracing::debug!("grammar search margin={} text={:?}", found.margin, reading.text);
+            tracing::debug!("grammar search source={} margin={} text={:?}", utterance.source, found.margin, reading.text);
         }
         if let Some((found, reading)) = reading.filter(|_| confidence >= CONFIDENCE_MIN) {
             let wake = reading.lead_in.map(|(phrase, units)| Detection {
