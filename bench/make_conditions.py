@@ -201,14 +201,16 @@ class Maker:
         if condition.room:
             x = fftconvolve(x, self.response(condition.room, turn))[: len(x)]
         x = x / np.abs(x).max() * 10 ** (condition.peak / 20)
-        more = {"peak_dbfs": condition.peak}
+        more = {"peak_dbfs": condition.peak}  # of the speech
         if condition.room:
             more |= {"room": str(condition.room), "rt60_s": condition.room.rt60, "distance_m": condition.room.distance}
         if condition.snr is not None:
             kind, noise = self.noises.some(len(x), rng)
             speech = x[np.repeat(loud_frames(x, 30), RATE // 100).nonzero()]
             x = x + noise * rms(speech) * 10 ** (-condition.snr / 20)
-            more |= {"noise": kind, "snr_db": condition.snr}
+            quieter = min(1.0, 0.9 / np.abs(x).max())  # clattering dishes would be clipped
+            x = x * quieter
+            more |= {"peak_dbfs": round(condition.peak + 20 * float(np.log10(quieter)), 1), "noise": kind, "snr_db": condition.snr}
         x = x + np.random.default_rng([self.seed, turn]).standard_normal(len(x)) * 10 ** (FLOOR / 20)
         rate = RATE
         if condition.telephone:
