@@ -31,8 +31,26 @@ pub enum Command {
     Check(ConfigFlag),
     /// List the capture devices.
     Devices,
+    /// Teach a wake word of one's own.
+    #[command(subcommand)]
+    Wake(Wake),
     /// List the models in use.
     Models(ConfigFlag),
+}
+
+/// `tiebreak wake`.
+#[derive(Debug, Subcommand)]
+pub enum Wake {
+    /// Learn a word from at least three recordings of it ("ctc" engine): nothing is trained, it takes a second.
+    Enroll {
+        /// What to call it: a-z, 0-9 and _.
+        name: String,
+        /// Recordings of the word alone: WAV or FLAC.
+        #[arg(required = true, value_name = "WAV")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
 }
 
 /// Where the configuration is.
