@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+
+use crate::models::catalogue::{BASE, MODELS};
 
 /// Several assistants bid for one sentence, one of them acts.
 #[derive(Debug, Parser)]
@@ -31,8 +34,8 @@ pub enum Command {
     Check(ConfigFlag),
     /// List the capture devices.
     Devices,
-    /// List the models in use.
-    Models(ConfigFlag),
+    /// List the models in use and the ones that can be fetched, or fetch one.
+    Models(Models),
 }
 
 /// Where the configuration is.
@@ -99,4 +102,43 @@ pub struct Say {
     pub lang: Option<String>,
     #[command(flatten)]
     pub common: Common,
+}
+
+/// `tiebreak models`, alone the same as `tiebreak models list`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Models {
+    #[command(subcommand)]
+    pub action: Option<ModelsAction>,
+    #[command(flatten)]
+    pub config: ConfigFlag,
+}
+
+/// What to do with models.
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// The models in use, and the Whisper models that can be fetched.
+    List(ConfigFlag),
+    /// Fetch a Whisper model; a download that was broken off goes on where it stopped.
+    Pull(Pull),
+}
+
+/// `tiebreak models pull`.
+#[derive(Debug, Args)]
+pub struct Pull {
+    /// The model, as `tiebreak models` names it.
+    #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(MODELS.iter().map(|m| m.name)),
+        hide_possible_values = true)]
+    pub name: String,
+    /// Where to put it (default: $XDG_DATA_HOME/tiebreak/models, else ~/.local/share/tiebreak/models).
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+    /// Another source: the folder that holds the files.
+    #[arg(long, value_name = "BASE", default_value = BASE, value_parser = web_address)]
+    pub url: String,
+}
+
+fn web_address(typed: &str) -> Result<String, String> {
+    let known = typed.starts_with("http://") || typed.starts_with("https://");
+    if known { Ok(typed.to_owned()) } else { Err("it begins with neither http:// nor https://".to_owned()) }
 }

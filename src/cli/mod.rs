@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod models;
 mod show;
 
 use std::ffi::OsString;
@@ -10,7 +11,7 @@ use std::path::Path;
 
 use clap::Parser;
 
-use self::args::{Cli, Command, Common, ConfigFlag, Replay, Run, Say};
+use self::args::{Cli, Command, Common, ConfigFlag, ModelsAction, Replay, Run, Say};
 use self::show::Style;
 use crate::config::{Config, Overrides};
 use crate::engine::{Engine, Needs};
@@ -59,7 +60,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Say(a) => say(a),
         Command::Check(a) => with_config(&a, &Overrides::default(), |config| check::check(&config)),
         Command::Devices => check::devices(),
-        Command::Models(a) => with_config(&a, &Overrides::default(), |config| check::models(&config)),
+        Command::Models(a) => match a.action.unwrap_or(ModelsAction::List(a.config)) {
+            ModelsAction::List(flag) => with_config(&flag, &Overrides::default(), |config| models::list(&config)),
+            ModelsAction::Pull(a) => models::pull(&a),
+        },
     }
 }
 
@@ -179,12 +183,15 @@ fn started(config: Config, needs: Needs, then: impl FnOnce(Engine) -> Exit) -> E
             then(engine)
         }
         // A broker that is not there is no mistake in the configuration: it may come back.
-        Err(faults) if external && faults.iter().any(|f| f.key.starts_with("mqtt")) => {
-            report(&faults);
-            Exit::Failed
-        }
+        Err(faults) if external && faults.iter().any(|f| f.key.starts_with("mqtt")) => failed(&faults),
         Err(faults) => report(&faults),
     }
+}
+
+/// One line a fault, on stderr; what was typed was right.
+fn failed(faults: &[Fault]) -> Exit {
+    report(faults);
+    Exit::Failed
 }
 
 /// One line a fault, on stderr.
