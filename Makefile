@@ -5,7 +5,7 @@ BUILD_PACKAGES := cmake g++ libclang-dev libasound2-dev pkg-config
 TEST_PACKAGES := mosquitto espeak-ng flite
 PYTHON ?= .venv/bin/python
 
-.PHONY: demo test build packages test-packages fmt clippy doc fixtures venv train-stt train-wake train-intent clean
+.PHONY: demo test build packages test-packages fmt clippy doc fixtures venv train-stt train-whisper train-wake train-intent test-training clean
 
 DEMO := audio-fixtures/en-turn-on-kitchen-light.flac audio-fixtures/en-bedroom-light-off.flac audio-fixtures/zh-living-room-light-off.flac audio-fixtures/zh-ceiling-light-on.flac audio-fixtures/zh-bedside-lamp-on.flac audio-fixtures/noise-tap.flac
 
@@ -51,18 +51,39 @@ venv: training/requirements.txt
 	.venv/bin/pip install --quiet -r training/requirements.txt
 
 training/.cache/synthetic_zh.npy:
-	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_en --en 20000 --zh 0 --seed 1
-	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_zh --en 0 --zh 14000 --seed 2
+	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_en --en 24000 --zh 0 --seed 1
+	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_zh --en 0 --zh 13000 --seed 2
 
 train-stt: training/.cache/synthetic_zh.npy
-	cd training && $(abspath $(PYTHON)) train_stt.py --steps 10000 --decoder-from 4000 --sets synthetic_en,synthetic_zh
-	cd training && $(abspath $(PYTHON)) export_stt.py
+	cd training && $(abspath $(PYTHON)) lexicon.py
+	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --steps 11000
+	cd training && $(abspath $(PYTHON)) export_onnx.py
+	$(CARGO) build --release --locked
+	cd training && $(abspath $(PYTHON)) calibrate_stt.py
+
+train-whisper: training/.cache/synthetic_zh.npy
+	cd training && $(abspath $(PYTHON)) train_stt.py whisper --steps 10000 --decoder-from 4000
+	cd training && $(abspath $(PYTHON)) export_ggml.py
 
 train-wake: training/.cache/synthetic_zh.npy
-	cd training && $(abspath $(PYTHON)) train_wake.py
+	cd training && $(abspath $(PYTHON)) wake_data.py && $(abspath $(PYTHON)) wake_test.py && $(abspath $(PYTHON)) train_wake.py
 
 train-intent:
 	cd training && $(abspath $(PYTHON)) train_intent.py
+
+# Every trainer for a few steps on a few sentences that are synthesised on the spot: do the parts still fit together?
+SMOKE := $(abspath training/.cache/smoke)
+test-training: test-packages venv
+	rm -rf $(SMOKE) && mkdir -p $(SMOKE)
+	cd training && export TIEBREAK_CACHE=$(SMOKE) && set -e && \
+	  $(abspath $(PYTHON)) synth.py --smoke && \
+	  $(abspath $(PYTHON)) lexicon.py --smoke --out $(SMOKE)/english.lexicon && \
+	  $(abspath $(PYTHON)) train_stt.py acoustic --steps 4 --sets synthetic_en,synthetic_zh && \
+	  $(abspath $(PYTHON)) export_onnx.py --out $(SMOKE)/stt-ctc.onnx && \
+	  $(abspath $(PYTHON)) train_stt.py whisper --steps 4 --decoder-from 2 && \
+	  $(abspath $(PYTHON)) export_ggml.py --out $(SMOKE)/stt.ggml.bin && \
+	  $(abspath $(PYTHON)) train_wake.py --smoke && \
+	  $(abspath $(PYTHON)) train_intent.py --smoke --out $(SMOKE)
 
 fixtures:
 	cd audio-fixtures && $(abspath $(PYTHON)) make.py

@@ -116,7 +116,8 @@ impl Default for RawWake {
             ("computer", &["computer", "hey computer"]),
             ("tian_mao_jing_ling", &["天猫精灵"]),
         ];
-        let owned = |(word, spoken): (&str, &[&str])| (word.to_owned(), spoken.iter().map(|s| (*s).to_owned()).collect());
+        let owned =
+            |(word, spoken): (&str, &[&str])| (word.to_owned(), spoken.iter().map(|s| (*s).to_owned()).collect());
         Self {
             enabled: true,
             words: Vec::new(),

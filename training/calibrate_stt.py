@@ -74,13 +74,13 @@ def main():
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True,
             env={**os.environ, "TIEBREAK_LOG": "tiebreak::understand::ctc=debug", "NO_COLOR": "1"},
         )
-    # One log line for each utterance that was searched, in the order of the receipts.
-    found = re.findall(r"grammar search margin=(\S+) text=\"([^\"]*)\"", out.stderr)
-    heard = [json.loads(line)["source"] for line in out.stdout.splitlines()]
-    print(f"{len(files)} recordings, {len(heard)} receipts, {len(found)} searches")
+    # A recording is searched at every pause; its last search is the one that counts.
+    searches = re.findall(r"grammar search source=(\S+) margin=(\S+) text=\"([^\"]*)\"", out.stderr)
+    found = {source: (float(margin), text) for source, margin, text in searches}
+    print(f"{len(files)} recordings, {len(found)} searched")
     margins, right = [], []
-    for source, (margin, text) in zip([h for h in heard], found):
-        margins.append(float(margin))
+    for source, (margin, text) in found.items():
+        margins.append(margin)
         right.append(truth[source] is not None and normalise(text) == normalise(truth[source]))
     margins, right = np.array(margins), np.array(right, dtype=float)
     slope, middle = fit(margins, right)

@@ -21,7 +21,7 @@ import features
 import units
 import voices
 
-CACHE = Path(__file__).parent / ".cache"
+CACHE = Path(os.environ.get("TIEBREAK_CACHE", Path(__file__).parent / ".cache"))
 # Real people that only measure: five of the thirty in dspspeech, two of the six who read digits.
 RICH_SPEAKERS = {"cmn-chen-wang", "cmn-yue-tan"}  # thousands of different words each
 HELD_OUT_SPEAKERS = {"dsp25", "dsp26", "dsp27", "dsp28", "dsp29", "fsdd-theo", "fsdd-lucas"}
@@ -109,6 +109,15 @@ def noise_all(shared):
     store("noise", rows)
 
 
+def smoke(corpus, workers):
+    for name, langs, n in [
+        ("synthetic_en", "en", 24), ("synthetic_zh", "zh", 24), ("people", "both", 8), ("people_held_out", "both", 4), ("held_out", "both", 4),
+    ]:
+        todo = [(corpus.sentence(l), l) for _ in range(n) for l in (("en", "zh") if langs == "both" else (langs,))]
+        speak_all(name, todo, workers, 1, held_out=name == "held_out")
+    store("noise", [("", "", "white", features.log_mel(np.random.default_rng(1).standard_normal(80000).astype(np.float32) * 0.01))])
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__)
     a.add_argument("--shared", default=os.environ.get("TIEBREAK_DATA", "../../shared/data"))
@@ -117,10 +126,13 @@ def main():
     a.add_argument("--workers", type=int, default=os.cpu_count())
     a.add_argument("--name", default="synthetic")
     a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--smoke", action="store_true", help="a few sentences for each set, without recordings of people")
     args = a.parse_args()
     from corpus import Corpus
 
     CACHE.mkdir(exist_ok=True)
+    if args.smoke:
+        return smoke(Corpus(args.seed), args.workers)
     if not (CACHE / "noise.npy").exists():
         noise_all(args.shared)
     if not (CACHE / "people.npy").exists():

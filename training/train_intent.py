@@ -357,12 +357,15 @@ def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--epochs", type=int, default=6)
     args.add_argument("--seed", type=int, default=7)
+    args.add_argument("--smoke", action="store_true", help="one pass over a small part of the sentences")
     args.add_argument("--out", default=os.path.join(ROOT, "models"))
     a = args.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
     rng = random.Random(a.seed)
     data, words, all_words = build(rng)
+    if a.smoke:
+        a.epochs, data = 1, {k: v[::20] for k, v in data.items()}
     labels = sorted({l for _, l, _ in data["train"]})
     print({k: len(v) for k, v in data.items()}, len(labels), "labels,", len(words), "words", flush=True)
     sets = {k: Data(v, labels) for k, v in data.items()}

@@ -43,16 +43,17 @@ fn intent_model(bytes: &[u8], name: &str) -> Result<IntentModel, Fault> {
 pub fn recognizer(config: &Config, understanding: &Understanding) -> Result<Box<dyn Recognizer>, Fault> {
     let custom = config.models.stt.as_deref().map(|path| read(path).map(|bytes| (bytes, path.display().to_string())));
     let custom = custom.transpose()?;
+    let speakable = Lang::ALL.map(|lang| understanding.speakable(lang));
     match config.engine {
         Engine::Ctc => {
             let (bytes, name) = custom.as_ref().map_or((ctc::EMBEDDED_MODEL, "embedded speech model"), |(b, n)| (b, n));
-            let speakable = Lang::ALL.map(|lang| understanding.speakable(lang));
             Ok(Box::new(CtcRecognizer::new(bytes, name, &speakable, &config.phrases)?))
         }
         Engine::Whisper => {
             let (bytes, name) =
                 custom.as_ref().map_or((whisper::EMBEDDED_MODEL, "embedded Whisper model"), |(b, n)| (b, n));
-            Ok(Box::new(WhisperRecognizer::new(bytes, name, config.threads)?))
+            let lead_ins: Vec<String> = config.phrases.iter().map(|p| p.spoken.clone()).collect();
+            Ok(Box::new(WhisperRecognizer::new(bytes, name, &speakable, &lead_ins, config.threads)?))
         }
     }
 }

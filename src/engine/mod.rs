@@ -32,6 +32,7 @@ use crate::act::inbox::Incoming;
 use crate::act::mqtt::{Broker, Link};
 use crate::config::Config;
 use crate::decide::auction::Auctioneer;
+use crate::facts::audio::samples_in_ms;
 use crate::facts::clock::Clock;
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
@@ -104,7 +105,8 @@ impl Engine {
             .recv()
             .unwrap_or_else(|_| Err(Fault::new("tiebreak", "", "the async line ended at its start", "see the log")))
             .map_err(|f| vec![f])?;
-        let mind = Mind { recognizer, understanding, clock: Arc::clone(&clock), progress: Progress::default() };
+        let wait = samples_in_ms(config.listen.endpointer.wait_ms_max);
+        let mind = Mind { recognizer, understanding, clock: Arc::clone(&clock), wait, progress: Progress::default() };
         let mind = spawn("understand", move || mind.work(&jobs_in, &understood))?;
         Ok(Self { jobs: Some(jobs), receipts, threads: vec![line, mind], clock, config, stop, broker })
     }

@@ -8,9 +8,9 @@ use tokio::sync::mpsc;
 use ulid::Ulid;
 
 use super::stamps::Stamps;
+use crate::facts::audio::SampleIndex;
 use crate::facts::clock::Clock;
 use crate::facts::intent::{Hypothesis, Lang};
-use crate::facts::audio::SampleIndex;
 use crate::facts::utterance::{Detection, Opening, Transcript, Utterance};
 use crate::receipt::Timeline;
 use crate::understand::Understanding;
@@ -60,6 +60,8 @@ pub struct Mind {
     pub understanding: Understanding,
     /// The only way to learn the time here.
     pub clock: Arc<dyn Clock>,
+    /// How long a command may follow a wake phrase that was overheard alone, in samples.
+    pub wait: u64,
     /// What has been done with the stream so far.
     pub progress: Progress,
 }
@@ -71,6 +73,8 @@ pub struct Progress {
     found: bool,
     /// Where the utterance begins whose draft was taken for the command: the rest of it is not another one.
     taken: Option<SampleIndex>,
+    /// A wake phrase without a command was overheard, up to here.
+    called: Option<(Detection, SampleIndex)>,
 }
 
 /// How sure a draft must be. A pause is no end: what is guessed now cannot be corrected by what follows.
@@ -80,8 +84,9 @@ impl Mind {
     /// Works until every sender of `jobs` is gone, or nobody wants the results any more.
     pub fn work(mut self, jobs: &Receiver<Job>, done: &mpsc::Sender<Understood>) {
         for job in jobs {
+            let ended = matches!(job, Job::Ended { .. });
             let Some(understood) = self.understand(job) else { continue };
-            self.progress.found = true;
+            self.progress.found = !ended;
             if done.blocking_send(understood).is_err() {
                 return;
             }
@@ -100,8 +105,11 @@ impl Mind {
                 Some(self.nothing(source, Some(wake), "nothing was said after the wake word"))
             }
             Job::Ended { source } => {
-                let nothing = !std::mem::take(&mut self.progress).found;
-                nothing.then(|| self.nothing(source, None, "no wake word and no command was heard"))
+                let progress = std::mem::take(&mut self.progress);
+                if let Some((wake, _)) = progress.called {
+                    return Some(self.nothing(source, Some(wake), "nothing was said after the wake word"));
+                }
+                (!progress.found).then(|| self.nothing(source, None, "no wake word and no command was heard"))
             }
         }
     }
@@ -111,10 +119,18 @@ impl Mind {
     }
 
     /// `None`: this was nobody's business, or not ready to be acted on.
-    fn hear(&mut self, utterance: Utterance, stamps: Stamps) -> Option<Understood> {
+    fn hear(&mut self, mut utterance: Utterance, stamps: Stamps) -> Option<Understood> {
         if self.progress.taken == Some(utterance.start) {
             tracing::debug!("{}: the rest of a command that has been taken", utterance.source);
             return None;
+        }
+        if let (Opening::Overheard, Some((wake, at))) = (&utterance.opening, &self.progress.called)
+            && utterance.start <= *at + self.wait
+        {
+            utterance.opening = Opening::Woken(wake.clone());
+        }
+        if !utterance.draft {
+            self.progress.called = None;
         }
         let timeline = Timeline {
             speech_end: Some(crate::receipt::round(utterance.speech_end.as_ms())),
@@ -131,6 +147,13 @@ impl Mind {
             Ok(None) if utterance.draft || utterance.opening == Opening::Overheard => None,
             Ok(None) => Some(self.read(start, None, None)),
             Ok(Some(heard)) => {
+                if let (Some(wake), true) = (&heard.wake, heard.transcript.text.is_empty()) {
+                    if !utterance.draft {
+                        tracing::info!("{}: {} ({:.2})", start.source, wake.word, wake.score);
+                        self.progress.called = Some((wake.clone(), utterance.endpoint));
+                    }
+                    return None;
+                }
                 let ready = heard.whole && heard.transcript.confidence >= DRAFT_CONFIDENCE_MIN;
                 if utterance.draft && !ready {
                     return None;
@@ -141,7 +164,10 @@ impl Mind {
                 if utterance.draft && understood.hypotheses.is_empty() {
                     return None;
                 }
-                self.progress.taken = utterance.draft.then_some(utterance.start);
+                if utterance.draft {
+                    self.progress.taken = Some(utterance.start);
+                    self.progress.called = None;
+                }
                 Some(understood)
             }
             Err(reason) => {
@@ -194,13 +220,18 @@ mod tests {
     use crate::facts::error::Fault;
     use crate::understand::stt::Recognized;
 
-    /// Hears what it is told to hear.
+    /// Hears what it is told to hear; a sentence that was only overheard needs its wake phrase.
     struct Told(Vec<Option<Recognized>>);
 
     impl Recognizer for Told {
-        fn transcribe(&mut self, _: &Utterance) -> Result<Option<Recognized>, Fault> {
-            Ok(self.0.remove(0))
+        fn transcribe(&mut self, u: &Utterance) -> Result<Option<Recognized>, Fault> {
+            Ok(self.0.remove(0).filter(|r| u.opening != Opening::Overheard || r.wake.is_some()))
         }
+    }
+
+    fn called(text: &str) -> Option<Recognized> {
+        let wake = Some(Detection { word: "computer".into(), score: 0.9, at: SampleIndex(800) });
+        words(text, 0.95, true).map(|r| Recognized { wake, ..r })
     }
 
     fn words(text: &str, confidence: f32, whole: bool) -> Option<Recognized> {
@@ -214,6 +245,7 @@ mod tests {
             recognizer: Some(Box::new(Told(told))),
             understanding: load::understanding(&config).expect("embedded grammars"),
             clock: Arc::new(WallClock::start()),
+            wait: 64_000,
             progress: Progress::default(),
         }
     }
@@ -264,14 +296,33 @@ mod tests {
 
     #[test]
     fn what_people_say_to_each_other_leaves_no_trace_but_the_end_of_a_recording_does() {
-        let mut mind = mind(vec![None, None, words("turn on the kitchen light", 0.95, true)]);
+        let mut mind = mind(vec![None, None, called("turn on the kitchen light")]);
         let jobs = vec![
             utterance(0, Opening::Overheard, true),
             utterance(0, Opening::Overheard, false),
             Job::Ended { source: "a.wav".into() },
             utterance(0, Opening::Overheard, false),
             Job::Ended { source: "b.wav".into() },
+            Job::Ended { source: "c.wav".into() },
+            Job::Ended { source: "d.wav".into() },
         ];
-        assert_eq!(run(&mut mind, jobs), ["no wake word and no command was heard", "turn on the kitchen light"]);
+        let nothing = "no wake word and no command was heard";
+        assert_eq!(run(&mut mind, jobs), [nothing, "turn on the kitchen light", nothing, nothing]);
+    }
+
+    #[test]
+    fn a_wake_phrase_alone_waits_for_its_command() {
+        let command = words("turn on the kitchen light", 0.95, true);
+        let jobs = |at: u64| {
+            let end = Job::Ended { source: "a.wav".into() };
+            vec![utterance(0, Opening::Overheard, false), utterance(at, Opening::Overheard, false), end]
+        };
+        let mut soon = mind(vec![called(""), command.clone()]);
+        assert_eq!(run(&mut soon, jobs(50_000)), ["turn on the kitchen light"]);
+        let mut late = mind(vec![called(""), command]);
+        assert_eq!(run(&mut late, jobs(90_000)), ["no wake word and no command was heard"]);
+        let mut never = mind(vec![called("")]);
+        let jobs = vec![utterance(0, Opening::Overheard, false), Job::Ended { source: "a.wav".into() }];
+        assert_eq!(run(&mut never, jobs), ["nothing was said after the wake word"]);
     }
 }

@@ -2,9 +2,9 @@
 //! The search itself is in ctc_search.rs.
 
 use super::ctc_search::{LogProbs, search};
+use super::pronounce::{EMBEDDED_LEXICON, Lexicon};
 use super::stt::{Recognized, Recognizer};
 use super::unit_graph::{START, START_ADDRESSED, UnitGraph};
-use super::pronounce::{EMBEDDED_LEXICON, Lexicon};
 use super::units::{Alphabet, Units};
 use super::word_graph::WordGraph;
 use crate::facts::audio::{SAMPLE_RATE_HZ, samples_in_ms};
@@ -97,7 +97,17 @@ impl CtcRecognizer {
         let wake_words = phrases.iter().map(|p| p.word.clone()).collect();
         let graph = UnitGraph::build(speakable, &lead_ins, &sounds)
             .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))?;
-        Ok(Self { model, units, letters, graph, mel: LogMel::new(), wake_words, frames_per_step, frames_max, confidence })
+        Ok(Self {
+            model,
+            units,
+            letters,
+            graph,
+            mel: LogMel::new(),
+            wake_words,
+            frames_per_step,
+            frames_max,
+            confidence,
+        })
     }
 
     /// The model's rows over units, and over letters.
@@ -108,7 +118,8 @@ impl CtcRecognizer {
         frames.truncate(self.frames_max);
         mel::normalise(&mut frames);
         let flat: &[f32] = frames.as_flattened();
-        let mut out = self.model.run(&[("features", &[1, frames.len(), mel::BANDS], flat)])?.into_iter().map(|(_, v)| v);
+        let mut out =
+            self.model.run(&[("features", &[1, frames.len(), mel::BANDS], flat)])?.into_iter().map(|(_, v)| v);
         Ok((out.next().unwrap_or_default(), out.next().unwrap_or_default()))
     }
 }
@@ -135,9 +146,17 @@ impl Recognizer for CtcRecognizer {
         let reading = found.as_ref().and_then(|f| Some((f, self.graph.read(start, &f.path)?)));
         if let Some((found, reading)) = &reading {
             // training/calibrate_stt.py reads this line.
-            tracing::debug!("grammar search margin={} text={:?}", found.margin, reading.text);
+            tracing::debug!(
+                "grammar search source={} margin={} text={:?}",
+                utterance.source,
+                found.margin,
+                reading.text
+            );
         }
-        if let Some((found, reading)) = reading.filter(|_| confidence >= CONFIDENCE_MIN) {
+        // A wake phrase alone is a sentence only where nobody else has noticed it.
+        let overheard = utterance.opening == Opening::Overheard;
+        let reading = reading.filter(|(_, r)| confidence >= CONFIDENCE_MIN && (overheard || !r.text.is_empty()));
+        if let Some((found, reading)) = reading {
             let wake = reading.lead_in.map(|(phrase, units)| Detection {
                 word: self.wake_words.get(phrase).cloned().unwrap_or_default(),
                 score: confidence,
@@ -148,7 +167,7 @@ impl Recognizer for CtcRecognizer {
             return Ok(Some(Recognized { transcript, wake, whole: true }));
         }
         let free = LogProbs { values: &letters, units: self.letters.count() }.greedy();
-        if free.is_empty() || utterance.opening == Opening::Overheard {
+        if free.is_empty() || overheard {
             return Ok(None);
         }
         // Outside the grammar: what it sounded like. The confidence is low on purpose, whatever the acoustics.

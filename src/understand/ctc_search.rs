@@ -248,7 +248,7 @@ impl<'a> Walk<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::unit_graph::START;
+    use super::super::unit_graph::{START, Spelling};
     use super::super::units::Units;
     use super::super::units::tests::small_alphabet;
     use super::super::word_graph::{WordArc, WordGraph};
@@ -261,7 +261,7 @@ mod tests {
         let mut values = Vec::new();
         for c in frames.chars() {
             let mut row = vec![(0.02f32 / UNITS as f32).ln(); UNITS];
-            let unit = alphabet.pronounce(&c.to_string()).map_or(BLANK, |said| said[0][0][0]);
+            let unit = alphabet.spell(&c.to_string()).map_or(BLANK, |said| said[0][0][0]);
             row[usize::from(unit)] = 0.98f32.ln();
             values.extend(row);
         }

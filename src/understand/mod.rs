@@ -25,6 +25,7 @@ mod sound;
 mod speakable;
 pub mod stt;
 pub mod template;
+pub mod token_grammar;
 pub mod unit_graph;
 pub mod units;
 pub mod whisper;

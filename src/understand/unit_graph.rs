@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::units::{Unit, Units};
+use super::units::Unit;
 use super::word_graph::WordGraph;
 
 /// Determinising stops with an error beyond this many states: a grammar that needs more is not one that
@@ -31,8 +31,14 @@ pub struct UnitGraph {
 
 /// The state where a sentence begins, with or without a wake phrase before it.
 pub const START: u32 = 0;
-/// The state where a sentence begins that must have a wake phrase before it.
+/// The state where a wake phrase must come first; a sentence may follow or not.
 pub const START_ADDRESSED: u32 = 1;
+
+/// How words are written in units.
+pub trait Spelling {
+    /// A text cut into parts, each with every way to write it; `None` where a part cannot be written.
+    fn spell(&self, text: &str) -> Option<Vec<Vec<Vec<Unit>>>>;
+}
 
 /// A path read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +77,7 @@ impl UnitGraph {
     ///
     /// # Errors
     /// A message if the grammars are too large to compile.
-    pub fn build(graphs: &[WordGraph], lead_ins: &[String], units: &Units) -> Result<Self, String> {
+    pub fn build(graphs: &[WordGraph], lead_ins: &[String], units: &impl Spelling) -> Result<Self, String> {
         let mut spelled = Spelled::default();
         for graph in graphs {
             spelled.add(graph, units);
@@ -84,6 +90,7 @@ impl UnitGraph {
         for lead_in in lead_ins {
             spelled.spell(lead_in, (addressed, after), units);
         }
+        spelled.ends.insert(after);
         (spelled.lead_ins, spelled.addressed) = (written, addressed);
         for to in sentences {
             spelled.out[after as usize].push(Edge { unit: None, to, word: None });
@@ -133,7 +140,7 @@ impl Spelled {
     }
 
     /// Adds one language's graph.
-    fn add(&mut self, graph: &WordGraph, units: &Units) {
+    fn add(&mut self, graph: &WordGraph, units: &impl Spelling) {
         let mut nodes: HashMap<u32, u32> = HashMap::new();
         for arc in &graph.arcs {
             let from = self.node_of(&mut nodes, arc.from);
@@ -162,9 +169,9 @@ impl Spelled {
     }
 
     /// Writes `text` as a path between two nodes, with branches where a part of it has several readings.
-    /// A text that cannot be pronounced is left out: it cannot be said either.
-    fn spell(&mut self, text: &str, (from, to): (u32, u32), units: &Units) {
-        let Some(parts) = units.pronounce(text).filter(|p| !p.is_empty()) else { return };
+    /// A text that cannot be written is left out: it cannot be said either.
+    fn spell(&mut self, text: &str, (from, to): (u32, u32), units: &impl Spelling) {
+        let Some(parts) = units.spell(text).filter(|p| !p.is_empty()) else { return };
         self.words.push(text.to_owned());
         let word = Some((self.words.len() - 1) as u32);
         let mut at = self.node();
@@ -207,7 +214,8 @@ impl Spelled {
         let mut state = 0;
         while state < sets.len() {
             graph.first.push(graph.arcs.len() as u32);
-            graph.ends.push(sets[state].iter().any(|n| self.ends.contains(n)));
+            // Nothing at all is no sentence.
+            graph.ends.push(state as u32 != START && sets[state].iter().any(|n| self.ends.contains(n)));
             let mut next: BTreeMap<Unit, BTreeSet<u32>> = BTreeMap::new();
             for &n in &sets[state] {
                 for e in &self.out[n as usize] {
@@ -315,7 +323,13 @@ mod tests {
         let zh = graph(&[(0, 1, "打开"), (1, 2, "灯"), (1, 2, "lamp")], 2);
         let g = UnitGraph::build(&[en, zh], &["hey you".into()], &units).expect("small");
         let path = |s: &str| -> Vec<Unit> {
-            units.pronounce(s).expect("known").into_iter().flat_map(|readings| readings.into_iter().next_back()).flatten().collect()
+            units
+                .spell(s)
+                .expect("known")
+                .into_iter()
+                .flat_map(|readings| readings.into_iter().next_back())
+                .flatten()
+                .collect()
         };
         for (said, text) in [
             ("turn on lamp", Some("turn on lamp")),
@@ -327,6 +341,7 @@ mod tests {
             ("hey you打开灯", Some("打开灯")),
             ("hey turn off lamp", None),
             ("turn lamp", None),
+            ("hey you", Some("")),
         ] {
             assert_eq!(accepts(&g, START, &path(said)), text.is_some(), "{said}");
             let addressed = text.is_some() && said.starts_with("hey you");

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use pinyin::ToPinyinMulti;
 
 use super::pronounce::Lexicon;
+use super::unit_graph::Spelling;
 use crate::facts::error::Fault;
 
 /// Index of a unit in the model's output; 0 is CTC's blank.
@@ -91,26 +92,6 @@ impl Units {
         Ok(Self { ids, lexicon })
     }
 
-    /// A text cut into its words (English) and characters (Chinese), each with every way to say it; `None`
-    /// where a part makes no sound that the model knows.
-    pub fn pronounce(&self, text: &str) -> Option<Vec<Vec<Vec<Unit>>>> {
-        let mut out = Vec::new();
-        let mut rest = text;
-        while let Some(c) = rest.chars().next() {
-            let latin = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '\'')).unwrap_or(rest.len());
-            let taken = if latin > 0 { latin } else { c.len_utf8() };
-            if c != ' ' {
-                let ways = if latin > 0 { self.word(&rest[..latin]) } else { self.character(c) };
-                if ways.is_empty() {
-                    return None;
-                }
-                out.push(ways);
-            }
-            rest = &rest[taken..];
-        }
-        Some(out)
-    }
-
     fn word(&self, word: &str) -> Vec<Vec<Unit>> {
         let units = |phones: &Vec<String>| phones.iter().map(|p| self.ids.get(p).copied()).collect::<Option<_>>();
         self.lexicon.readings(word).iter().filter_map(units).collect()
@@ -129,6 +110,27 @@ impl Units {
             }
         }
         out
+    }
+}
+
+impl Spelling for Units {
+    /// Parts are words (English) and characters (Chinese); `None` where one makes no sound that the model knows.
+    fn spell(&self, text: &str) -> Option<Vec<Vec<Vec<Unit>>>> {
+        let mut out = Vec::new();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let latin = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '\'')).unwrap_or(rest.len());
+            let taken = if latin > 0 { latin } else { c.len_utf8() };
+            if c != ' ' {
+                let ways = if latin > 0 { self.word(&rest[..latin]) } else { self.character(c) };
+                if ways.is_empty() {
+                    return None;
+                }
+                out.push(ways);
+            }
+            rest = &rest[taken..];
+        }
+        Some(out)
     }
 }
 
@@ -172,15 +174,19 @@ pub(crate) mod tests {
 
     fn alphabet() -> Alphabet {
         let letters = ('a'..='z').map(|c| c.to_string());
-        let list: Vec<String> =
-            ["_".to_owned(), " ".to_owned()].into_iter().chain(letters).chain(PINYIN.split(' ').map(str::to_owned)).collect();
+        let list: Vec<String> = ["_".to_owned(), " ".to_owned()]
+            .into_iter()
+            .chain(letters)
+            .chain(PINYIN.split(' ').map(str::to_owned))
+            .collect();
         Alphabet::parse(&list.join("\n"), "test", "units").expect("a short list")
     }
 
     /// Units in which every English letter sounds like itself.
     pub(crate) fn small_alphabet() -> Units {
         let rules: String = ('a'..='z').map(|c| format!("[{c}]\t{c}\n")).collect();
-        let lexicon = Lexicon::parse(&format!("[words]\nwell\tw e l\tw i l\n[rules]\n{rules}"), "test").expect("well formed");
+        let lexicon =
+            Lexicon::parse(&format!("[words]\nwell\tw e l\tw i l\n[rules]\n{rules}"), "test").expect("well formed");
         Units::new(&alphabet(), lexicon, "test").expect("no unit twice")
     }
 
@@ -221,9 +227,9 @@ pub(crate) mod tests {
         let units = small_alphabet();
         let readings: Vec<String> = units.character('调').iter().map(|s| alphabet().render(s)).collect();
         assert!(readings.contains(&"tiao".to_owned()) && readings.contains(&"diao".to_owned()), "{readings:?}");
-        let said = units.pronounce("well打 on").expect("all can be said");
+        let said = units.spell("well打 on").expect("all can be said");
         assert_eq!(said.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1, 1]);
-        assert!(units.pronounce("on 🙂").is_none() && units.pronounce("Q").is_none() && units.pronounce("21").is_none());
+        assert!(units.spell("on 🙂").is_none() && units.spell("Q").is_none() && units.spell("21").is_none());
     }
 
     #[test]

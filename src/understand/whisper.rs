@@ -9,6 +9,8 @@ use whisper_rs::{
 
 use super::ggml;
 use super::stt::{Recognized, Recognizer};
+use super::token_grammar::TokenGrammar;
+use super::word_graph::WordGraph;
 use crate::facts::audio::{SAMPLE_RATE_HZ, samples_in_ms};
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
@@ -32,16 +34,31 @@ pub struct WhisperRecognizer {
     file: String,
     threads: c_int,
     context_max: usize,
-    /// Rows `unused.0..unused.1` of the vocabulary are never meant.
-    unused: (c_int, c_int),
+    filter: Box<Filter>,
+}
+
+/// What the logits filter needs while whisper.cpp decodes.
+struct Filter {
+    grammar: TokenGrammar,
+    /// Rows from here to `eot` of the vocabulary are never meant.
+    unused: usize,
+    /// The end-of-text token.
+    eot: usize,
 }
 
 impl WhisperRecognizer {
-    /// Loads a ggml file's bytes; `file` is for messages. `threads`: at least 1.
+    /// Loads a ggml file's bytes; `file` is for messages. `speakable` and `lead_ins` (the wake words as they are
+    /// spoken) are what the decoder is led towards. `threads`: at least 1.
     ///
     /// # Errors
-    /// Anything that is not a Whisper model in ggml format.
-    pub fn new(model: &[u8], file: &str, threads: usize) -> Result<Self, Fault> {
+    /// Anything that is not a Whisper model in ggml format, or grammars too large to compile.
+    pub fn new(
+        model: &[u8],
+        file: &str,
+        speakable: &[WordGraph],
+        lead_ins: &[String],
+        threads: usize,
+    ) -> Result<Self, Fault> {
         whisper_rs::install_logging_hooks();
         let wrong =
             |what: String| Fault::new(file, "", what, "give a Whisper model in ggml format, such as ggml-tiny.bin");
@@ -50,7 +67,10 @@ impl WhisperRecognizer {
             .map_err(|e| wrong(format!("whisper.cpp cannot load it: {e}")))?;
         let eot = context.token_eot();
         let is_unused = |t: c_int| context.token_to_bytes(t).is_ok_and(|b| b == UNUSED);
-        let first = (0..eot).rev().take_while(|&t| is_unused(t)).last().unwrap_or(eot);
+        let unused = (0..eot).rev().take_while(|&t| is_unused(t)).last().unwrap_or(eot) as usize;
+        let tokens = (0..eot).map(|t| context.token_to_bytes(t).unwrap_or_default());
+        let grammar = TokenGrammar::new(speakable, lead_ins, tokens)
+            .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))?;
         let state = context.create_state().map_err(|e| wrong(format!("no memory for its state: {e}")))?;
         let context_max = usize::try_from(context.model_n_audio_ctx()).unwrap_or(0);
         Ok(Self {
@@ -58,29 +78,35 @@ impl WhisperRecognizer {
             file: file.to_owned(),
             threads: threads.clamp(1, 64) as c_int,
             context_max,
-            unused: (first, eot),
+            filter: Box::new(Filter { grammar, unused, eot: eot as usize }),
         })
     }
 }
 
-/// Sets the logits of unused rows to minus infinity before each token is picked.
+/// Before each token is picked: rows that nothing uses are impossible, tokens outside the grammar less likely.
 ///
 /// # Safety
-/// whisper.cpp calls it with `logits` of the model's vocabulary; `data` points to the recogniser's `unused`.
-unsafe extern "C" fn mask_unused(
+/// whisper.cpp calls it with `count` tokens decoded so far and `logits` of the model's whole vocabulary, which
+/// is longer than the end-of-text token; `data` points to the recogniser's [`Filter`].
+unsafe extern "C" fn filter_logits(
     _: *mut whisper_rs_sys::whisper_context,
     _: *mut whisper_rs_sys::whisper_state,
-    _: *const whisper_rs_sys::whisper_token_data,
-    _: c_int,
+    tokens: *const whisper_rs_sys::whisper_token_data,
+    count: c_int,
     logits: *mut f32,
     data: *mut c_void,
 ) {
-    // SAFETY: `data` was set from a live `&(c_int, c_int)` that outlives the call to `full`.
-    let (from, to) = unsafe { *data.cast::<(c_int, c_int)>() };
-    for row in from..to {
-        // SAFETY: `from..to` lies below the end-of-text token, hence inside the vocabulary.
-        unsafe { *logits.add(row as usize) = f32::NEG_INFINITY };
-    }
+    // SAFETY: `data` was set from a live `&Filter` that outlives the call to `full`.
+    let filter = unsafe { &*data.cast::<Filter>() };
+    // SAFETY: the vocabulary has a row for the end-of-text token and all before it.
+    let logits = unsafe { std::slice::from_raw_parts_mut(logits, filter.eot + 1) };
+    let said = match usize::try_from(count) {
+        // SAFETY: `tokens` points to `count` decoded tokens.
+        Ok(count) if count > 0 && !tokens.is_null() => unsafe { std::slice::from_raw_parts(tokens, count) },
+        _ => &[],
+    };
+    filter.grammar.favour(said.iter().map(|t| t.id as usize), filter.eot, logits);
+    logits[filter.unused..filter.eot].fill(f32::NEG_INFINITY);
 }
 
 impl Recognizer for WhisperRecognizer {
@@ -101,22 +127,22 @@ impl Recognizer for WhisperRecognizer {
         params.set_print_progress(false);
         params.set_print_realtime(false);
         params.set_print_timestamps(false);
-        let mut unused = self.unused;
-        // SAFETY: `unused` lives until `full` has returned, and nothing else touches it meanwhile.
+        // SAFETY: the filter lives until `full` has returned, and is only read.
         unsafe {
-            params.set_filter_logits_callback(Some(mask_unused));
-            params.set_filter_logits_callback_user_data((&raw mut unused).cast());
+            params.set_filter_logits_callback(Some(filter_logits));
+            params.set_filter_logits_callback_user_data((&raw const *self.filter).cast_mut().cast());
         }
         self.state.full(params, &sound).map_err(|e| {
             Fault::new(&self.file, "", format!("whisper.cpp failed on an utterance: {e}"), "say it again")
         })?;
-        let (mut bytes, mut log_sum, mut count) = (Vec::new(), 0.0f32, 0usize);
+        let (mut bytes, mut log_sum, mut count, mut said) = (Vec::new(), 0.0f32, 0usize, Vec::new());
         for segment in self.state.as_iter() {
             for i in 0..segment.n_tokens() {
                 let Some(token) = segment.get_token(i) else { continue };
                 log_sum += token.token_probability().max(1e-6).ln();
                 count += 1;
-                if token.token_id() < self.unused.1 {
+                if (token.token_id() as usize) < self.filter.eot {
+                    said.push(token.token_id() as usize);
                     bytes.extend_from_slice(token.to_bytes().unwrap_or_default());
                 }
             }
@@ -127,7 +153,7 @@ impl Recognizer for WhisperRecognizer {
         }
         let lang = if text.is_ascii() { Lang::En } else { Lang::Zh };
         let transcript = Transcript { text, confidence: (log_sum / count as f32).exp(), lang };
-        Ok(Some(Recognized { transcript, wake: None, whole: false }))
+        Ok(Some(Recognized { transcript, wake: None, whole: self.filter.grammar.is_whole(said.into_iter()) }))
     }
 }
 
@@ -138,7 +164,7 @@ mod tests {
     #[test]
     fn what_is_no_model_is_refused() {
         for bytes in [&b""[..], b"lmgg", &[0u8; 1 << 17], b"RIFF....WAVE"] {
-            let fault = WhisperRecognizer::new(bytes, "x.bin", 1).err().expect("refused");
+            let fault = WhisperRecognizer::new(bytes, "x.bin", &[], &[], 1).err().expect("refused");
             assert!(fault.to_string().contains("x.bin"), "{fault}");
         }
     }
