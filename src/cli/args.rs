@@ -36,6 +36,9 @@ pub enum Command {
     Devices,
     /// List the models in use and the ones that can be fetched, or fetch one.
     Models(Models),
+    /// Test sentence templates, or see why a sentence is understood as it is.
+    #[command(subcommand)]
+    Grammar(Grammar),
 }
 
 /// Where the configuration is.
@@ -102,6 +105,44 @@ pub struct Say {
     pub lang: Option<String>,
     #[command(flatten)]
     pub common: Common,
+}
+
+/// What to do with grammars.
+#[derive(Debug, Subcommand)]
+pub enum Grammar {
+    /// Run the sentence tests: the shipped ones, and those beside your own sentences.
+    Test(House),
+    /// Show which templates match a sentence, or how far the nearest ones get and what they wait for.
+    Explain(Explain),
+}
+
+/// What sentences are understood with.
+#[derive(Debug, Args)]
+pub struct House {
+    #[command(flatten)]
+    pub config: ConfigFlag,
+    /// Another home file.
+    #[arg(long, value_name = "FILE")]
+    pub home: Option<PathBuf>,
+    /// A folder in Home Assistant's `custom_sentences` form, added to the grammars.
+    #[arg(long, value_name = "DIR")]
+    pub sentences: Option<PathBuf>,
+}
+
+/// `tiebreak grammar explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The sentence.
+    #[arg(value_name = "SENTENCE", allow_hyphen_values = true)]
+    pub sentence: String,
+    /// Language of the sentence: en, zh, or any tag that begins so (default: found out).
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<String>,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub house: House,
 }
 
 /// `tiebreak models`, alone the same as `tiebreak models list`.

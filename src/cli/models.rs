@@ -13,7 +13,7 @@ use crate::models::folder;
 use crate::models::pull::{Order, Presence, presence, pull as fetch};
 
 use super::args::Pull;
-use super::{Exit, failed};
+use super::{Exit, failed, print};
 
 /// How often a terminal is told how far it is; elsewhere a line is printed every [`PERCENT_A_LINE`].
 const SHOWN_EVERY: Duration = Duration::from_millis(200);
@@ -32,15 +32,7 @@ pub fn list(config: &Config) -> Exit {
     let folder = folder();
     lines.extend(MODELS.iter().map(|model| line(model, folder.as_deref())));
     lines.extend(folder.map(|folder| format!("* is in {}", folder.display())));
-    print_lines(&lines)
-}
-
-/// A reader that has seen enough (`| head`) is no fault.
-fn print_lines(lines: &[String]) -> Exit {
-    match writeln!(std::io::stdout(), "{}", lines.join("\n")) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Exit::Failed,
-        _ => Exit::Ok,
-    }
+    print(&lines.join("\n"))
 }
 
 fn line(model: &Model, folder: Option<&Path>) -> String {
@@ -74,7 +66,7 @@ pub fn pull(args: &Pull) -> Exit {
         Ok(pulled) => {
             let how = if pulled.was_there { "was there already" } else { "fetched" };
             eprintln!("{} {how}: {} bytes, SHA-256 is right", model.name, model.bytes);
-            print_lines(&usage(&pulled.path))
+            print(&usage(&pulled.path).join("\n"))
         }
         Err(fault) => failed(&[fault]),
     }
