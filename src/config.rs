@@ -22,6 +22,9 @@ use crate::understand::stt::Engine;
 /// that is spoken in one go are mostly shorter than 200 ms.
 const DRAFT_MS: u64 = 240;
 
+/// Wake words that the user has enrolled lie here, beside the configuration file: NAME.toml.
+pub const ENROLLED_DIR: &str = "wake";
+
 /// Looked for in the working directory when no file is named.
 pub const DEFAULT_FILE: &str = "tiebreak.toml";
 
@@ -217,7 +220,9 @@ impl Config {
         for (word, &threshold) in &raw.wake.thresholds {
             faults.between(&format!("wake.thresholds.{word}"), f64::from(threshold), 0.0, 1.0);
         }
-        let phrases = phrases(raw.wake.phrases, &raw.wake.words, &mut faults);
+        let mut spoken = raw.wake.phrases;
+        enrolled(&folder.unwrap_or(Path::new("")).join(ENROLLED_DIR), &mut spoken, &mut faults);
+        let phrases = phrases(spoken, &raw.wake.words, &mut faults);
         let engine = match raw.stt.engine.as_deref() {
             None => Engine::default(),
             Some("ctc") => Engine::Ctc,
@@ -260,12 +265,37 @@ impl Config {
     }
 }
 
+/// Adds the phrases of every `NAME.toml` in `dir`, if there is such a folder.
+fn enrolled(dir: &Path, phrases: &mut BTreeMap<String, Vec<String>>, faults: &mut Faults) {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Enrolled {
+        phrases: Vec<String>,
+    }
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> =
+        entries.map(|e| e.path()).filter(|p| p.extension() == Some("toml".as_ref())).collect();
+    files.sort();
+    for file in files {
+        let name = file.display().to_string();
+        let read = read_text(&file)
+            .and_then(|text| toml::from_str::<Enrolled>(&text).map_err(|e| vec![toml_fault(&e, &text, &name)]));
+        match read {
+            Ok(e) => {
+                phrases.insert(file.file_stem().unwrap_or_default().to_string_lossy().into_owned(), e.phrases);
+            }
+            Err(mut more) => faults.list.append(&mut more),
+        }
+    }
+}
+
 /// The phrases of the words that are listened for (all, if `words` is empty).
 fn phrases(raw: BTreeMap<String, Vec<String>>, words: &[String], faults: &mut Faults) -> Vec<WakePhrase> {
     let mut out = Vec::new();
     for (word, spoken) in raw.into_iter().filter(|(word, _)| words.is_empty() || words.contains(word)) {
         for phrase in spoken {
-            let said: String = normalise(&phrase).into_iter().collect();
+            let sounds = phrase.starts_with('/');
+            let said: String = if sounds { phrase.clone() } else { normalise(&phrase).into_iter().collect() };
             if said.chars().filter(|c| c.is_alphabetic()).count() < 3 {
                 let key = format!("wake.phrases.{word}");
                 faults.add(&key, &format!("{phrase:?} is too short to be told from other speech"), "write it out");

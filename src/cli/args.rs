@@ -34,11 +34,29 @@ pub enum Command {
     Check(ConfigFlag),
     /// List the capture devices.
     Devices,
+    /// Teach a wake word of one's own.
+    #[command(subcommand)]
+    Wake(Wake),
     /// List the models in use and the ones that can be fetched, or fetch one.
     Models(Models),
     /// Test sentence templates, or see why a sentence is understood as it is.
     #[command(subcommand)]
     Grammar(Grammar),
+}
+
+/// `tiebreak wake`.
+#[derive(Debug, Subcommand)]
+pub enum Wake {
+    /// Learn a word from at least three recordings of it ("ctc" engine): nothing is trained, it takes a second.
+    Enroll {
+        /// What to call it: a-z, 0-9 and _.
+        name: String,
+        /// Recordings of the word alone: WAV or FLAC.
+        #[arg(required = true, value_name = "WAV")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
 }
 
 /// Where the configuration is.

@@ -5,6 +5,7 @@ mod check;
 mod grammar;
 mod models;
 mod show;
+mod wake;
 
 use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
@@ -12,7 +13,7 @@ use std::path::Path;
 
 use clap::Parser;
 
-use self::args::{Cli, Command, Common, ConfigFlag, Grammar, House, ModelsAction, Replay, Run, Say};
+use self::args::{Cli, Command, Common, ConfigFlag, Grammar, House, ModelsAction, Replay, Run, Say, Wake};
 use self::show::Style;
 use crate::config::{Config, Overrides};
 use crate::engine::{Engine, Needs};
@@ -60,6 +61,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Replay(a) => replay(a),
         Command::Say(a) => say(a),
         Command::Check(a) => with_config(&a, &Overrides::default(), |config| check::check(&config)),
+        Command::Wake(Wake::Enroll { name, files, config: flag }) => with_config(&flag, &Overrides::default(), |c| {
+            let folder = flag.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+            wake::enroll(&c, folder, &name, &files)
+        }),
         Command::Devices => check::devices(),
         Command::Models(a) => match a.action.unwrap_or(ModelsAction::List(a.config)) {
             ModelsAction::List(flag) => with_config(&flag, &Overrides::default(), |config| models::list(&config)),

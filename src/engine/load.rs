@@ -15,7 +15,7 @@ use crate::facts::intent::Lang;
 use crate::hear::wake::{self, Wake};
 use crate::onnx::Model;
 use crate::understand::classifier::{self, IntentModel};
-use crate::understand::ctc::{self, CtcRecognizer};
+use crate::understand::ctc::{self, AcousticModel, CtcRecognizer};
 use crate::understand::stt::{Engine, Recognizer};
 use crate::understand::whisper::{self, WhisperRecognizer};
 use crate::understand::{Understanding, embedded_grammars, load_sentences};
@@ -49,21 +49,29 @@ fn intent_model(bytes: &[u8], name: &str) -> Result<IntentModel, Fault> {
 
 /// The speech recogniser, made to hear what `understanding` understands.
 pub fn recognizer(config: &Config, understanding: &Understanding) -> Result<Box<dyn Recognizer>, Fault> {
-    let custom = config.models.stt.as_deref().map(|path| read(path).map(|bytes| (bytes, path.display().to_string())));
-    let custom = custom.transpose()?;
     let speakable = Lang::ALL.map(|lang| understanding.speakable(lang));
     match config.engine {
-        Engine::Ctc => {
-            let (bytes, name) = custom.as_ref().map_or((ctc::EMBEDDED_MODEL, "embedded speech model"), |(b, n)| (b, n));
-            Ok(Box::new(CtcRecognizer::new(bytes, name, &speakable, &config.phrases)?))
-        }
+        Engine::Ctc => Ok(Box::new(CtcRecognizer::new(acoustic(config)?, &speakable, &config.phrases)?)),
         Engine::Whisper => {
+            let custom = speech_file(config)?;
             let (bytes, name) =
                 custom.as_ref().map_or((whisper::EMBEDDED_MODEL, "embedded Whisper model"), |(b, n)| (b, n));
             let lead_ins: Vec<String> = config.phrases.iter().map(|p| p.spoken.clone()).collect();
             Ok(Box::new(WhisperRecognizer::new(bytes, name, &speakable, &lead_ins, config.threads)?))
         }
     }
+}
+
+/// The `ctc` engine's network.
+pub fn acoustic(config: &Config) -> Result<AcousticModel, Fault> {
+    let custom = speech_file(config)?;
+    let (bytes, name) = custom.as_ref().map_or((ctc::EMBEDDED_MODEL, "embedded speech model"), |(b, n)| (b, n));
+    AcousticModel::new(bytes, name)
+}
+
+/// The user's own speech model and its name.
+fn speech_file(config: &Config) -> Result<Option<(Vec<u8>, String)>, Fault> {
+    config.models.stt.as_deref().map(|path| Ok((read(path)?, path.display().to_string()))).transpose()
 }
 
 /// The wake-word model; `None` where everything said is a command.

@@ -4,7 +4,7 @@
 use super::ctc_search::{LogProbs, search};
 use super::pronounce::{EMBEDDED_LEXICON, Lexicon};
 use super::stt::{Recognized, Recognizer};
-use super::unit_graph::{START, START_ADDRESSED, UnitGraph};
+use super::unit_graph::{START, START_ADDRESSED, Spelling, UnitGraph};
 use super::units::{Alphabet, Units};
 use super::word_graph::WordGraph;
 use crate::facts::audio::{SAMPLE_RATE_HZ, samples_in_ms};
@@ -32,27 +32,32 @@ const CONFIDENCE_MIN: f32 = 0.5;
 pub struct WakePhrase {
     /// Its name, as in the configuration: `hey_siri`.
     pub word: String,
-    /// What is said, normalised: `hey siri`, `天猫精灵`.
+    /// What is said, normalised: `hey siri`, `天猫精灵`; or its sounds: `/HH EY S IH R IY/`.
     pub spoken: String,
 }
 
-/// A recogniser that hears sentences of the grammars.
-pub struct CtcRecognizer {
+/// A network that writes sounds: Whisper's log-mel features -> units, and letters.
+pub struct AcousticModel {
     model: Model,
     units: Alphabet,
     letters: Alphabet,
-    graph: UnitGraph,
     mel: LogMel,
-    /// What to call the lead-ins.
-    wake_words: Vec<String>,
     /// Feature frames (10 ms) for each row of the model's output.
     frames_per_step: usize,
     frames_max: usize,
     confidence: Logistic,
 }
 
+/// A recogniser that hears sentences of the grammars.
+pub struct CtcRecognizer {
+    acoustic: AcousticModel,
+    graph: UnitGraph,
+    /// What to call the lead-ins.
+    wake_words: Vec<String>,
+}
+
 /// Margin per unit -> probability that the transcript is right; fitted on held-out voices by
-/// bench/calibrate (see models/stt.md).
+/// training/calibrate_stt.py (see models/stt.md).
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Logistic {
     slope: f32,
@@ -65,15 +70,14 @@ impl Logistic {
     }
 }
 
-impl CtcRecognizer {
-    /// Compiles what can be said into the search automaton. `phrases`: (name, as it is spoken) of the wake words,
-    /// which may come before a sentence.
+impl AcousticModel {
+    /// Loads an ONNX file's bytes; `file` is for messages.
     ///
     /// # Errors
-    /// A model that is no CTC model of ours, or grammars too large to compile.
-    pub fn new(model: &[u8], file: &str, speakable: &[WordGraph], phrases: &[WakePhrase]) -> Result<Self, Fault> {
+    /// A model that is no CTC model of ours.
+    pub fn new(model: &[u8], file: &str) -> Result<Self, Fault> {
         let wrong =
-            |key: &str, what: &str| Fault::new(file, key, what, "use a model written by training/export_stt.py");
+            |key: &str, what: &str| Fault::new(file, key, what, "use a model written by training/export_onnx.py");
         let model = Model::from_bytes(model, file)?;
         let alphabet = |key: &str| match model.metadata(key) {
             Some(list) => Alphabet::parse(&list, file, key),
@@ -92,22 +96,17 @@ impl CtcRecognizer {
                 _ => return Err(wrong("metadata `confidence`", "it is not two numbers")),
             },
         };
-        let sounds = Units::new(&units, Lexicon::parse(EMBEDDED_LEXICON, "embedded lexicon")?, file)?;
-        let lead_ins: Vec<String> = phrases.iter().map(|p| p.spoken.clone()).collect();
-        let wake_words = phrases.iter().map(|p| p.word.clone()).collect();
-        let graph = UnitGraph::build(speakable, &lead_ins, &sounds)
-            .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))?;
-        Ok(Self {
-            model,
-            units,
-            letters,
-            graph,
-            mel: LogMel::new(),
-            wake_words,
-            frames_per_step,
-            frames_max,
-            confidence,
-        })
+        Ok(Self { model, units, letters, mel: LogMel::new(), frames_per_step, frames_max, confidence })
+    }
+
+    /// What a recording of 16 kHz mono sounds like: the names of the units on the free path.
+    ///
+    /// # Errors
+    /// The model fails.
+    pub fn sounds(&mut self, samples: &[f32]) -> Result<Vec<String>, Fault> {
+        let (values, _) = self.log_probs(samples)?;
+        let path = LogProbs { values: &values, units: self.units.count() }.greedy();
+        Ok(path.into_iter().map(|u| self.units.name(u).to_owned()).collect())
     }
 
     /// The model's rows over units, and over letters.
@@ -124,14 +123,39 @@ impl CtcRecognizer {
     }
 }
 
+impl CtcRecognizer {
+    /// Compiles what can be said into the search automaton. `phrases`: the wake words, which may come before a
+    /// sentence.
+    ///
+    /// # Errors
+    /// A wake phrase that cannot be said, or grammars too large to compile.
+    pub fn new(acoustic: AcousticModel, speakable: &[WordGraph], phrases: &[WakePhrase]) -> Result<Self, Fault> {
+        let lexicon = Lexicon::parse(EMBEDDED_LEXICON, "embedded lexicon")?;
+        let sounds = Units::new(&acoustic.units, lexicon, "speech model")?;
+        if let Some(p) = phrases.iter().find(|p| sounds.spell(&p.spoken).is_none()) {
+            return Err(Fault::new(
+                "wake phrases",
+                format!("wake.phrases.{}", p.word),
+                format!("nobody knows how {:?} sounds", p.spoken),
+                "write it in English or Chinese words, or enrol it with `tiebreak wake enroll`",
+            ));
+        }
+        let lead_ins: Vec<String> = phrases.iter().map(|p| p.spoken.clone()).collect();
+        let wake_words = phrases.iter().map(|p| p.word.clone()).collect();
+        let graph = UnitGraph::build(speakable, &lead_ins, &sounds)
+            .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))?;
+        Ok(Self { acoustic, graph, wake_words })
+    }
+}
+
 impl Recognizer for CtcRecognizer {
     fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Recognized>, Fault> {
         if utterance.samples.len() < SAMPLE_RATE_HZ as usize / 10 {
             return Ok(None);
         }
-        let (values, letters) = self.log_probs(&utterance.samples)?;
-        let probs = LogProbs { values: &values, units: self.units.count() };
-        let row_samples = (mel::HOP * self.frames_per_step) as u64;
+        let (values, letters) = self.acoustic.log_probs(&utterance.samples)?;
+        let probs = LogProbs { values: &values, units: self.acoustic.units.count() };
+        let row_samples = (mel::HOP * self.acoustic.frames_per_step) as u64;
         let rows = |samples: u64| (samples / row_samples) as usize;
         let (start, lead) = match &utterance.opening {
             Opening::Woken(wake) => {
@@ -142,7 +166,7 @@ impl Recognizer for CtcRecognizer {
             Opening::Overheard => (START_ADDRESSED, probs.steps()),
         };
         let found = search(probs, &self.graph, start, lead);
-        let confidence = found.as_ref().map_or(0.0, |f| self.confidence.at(f.margin));
+        let confidence = found.as_ref().map_or(0.0, |f| self.acoustic.confidence.at(f.margin));
         let reading = found.as_ref().and_then(|f| Some((f, self.graph.read(start, &f.path)?)));
         if let Some((found, reading)) = &reading {
             // training/calibrate_stt.py reads this line.
@@ -166,13 +190,13 @@ impl Recognizer for CtcRecognizer {
             let transcript = Transcript { text: reading.text, confidence, lang };
             return Ok(Some(Recognized { transcript, wake, whole: true }));
         }
-        let free = LogProbs { values: &letters, units: self.letters.count() }.greedy();
+        let free = LogProbs { values: &letters, units: self.acoustic.letters.count() }.greedy();
         if free.is_empty() || overheard {
             return Ok(None);
         }
         // Outside the grammar: what it sounded like. The confidence is low on purpose, whatever the acoustics.
-        let lang = if self.letters.is_mostly_mandarin(&free) { Lang::Zh } else { Lang::En };
-        let transcript = Transcript { text: self.letters.render(&free), confidence, lang };
+        let lang = if self.acoustic.letters.is_mostly_mandarin(&free) { Lang::Zh } else { Lang::En };
+        let transcript = Transcript { text: self.acoustic.letters.render(&free), confidence, lang };
         Ok(Some(Recognized { transcript, wake: None, whole: false }))
     }
 }

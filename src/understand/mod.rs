@@ -12,6 +12,7 @@ pub mod classifier;
 mod compile;
 pub mod ctc;
 pub mod ctc_search;
+pub mod enroll;
 pub mod explain;
 mod ggml;
 pub mod grammar;

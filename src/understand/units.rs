@@ -50,12 +50,17 @@ impl Alphabet {
         self.0.len()
     }
 
+    /// The name of a unit; empty for one that does not exist.
+    pub fn name(&self, unit: Unit) -> &str {
+        self.0.get(usize::from(unit)).map_or("", String::as_str)
+    }
+
     /// What a greedy path of letters reads like, for sentences outside the grammar: English words as heard,
     /// Mandarin as pinyin syllables with a space between.
     pub fn render(&self, path: &[Unit]) -> String {
         let mut text = String::new();
         for &u in path {
-            let name = self.0.get(usize::from(u)).map_or("", String::as_str);
+            let name = self.name(u);
             if let Some(initial) = name.strip_suffix('-').filter(|n| !n.is_empty()) {
                 if !text.is_empty() && !text.ends_with(' ') {
                     text.push(' ');
@@ -115,7 +120,12 @@ impl Units {
 
 impl Spelling for Units {
     /// Parts are words (English) and characters (Chinese); `None` where one makes no sound that the model knows.
+    /// A text between slashes is the names of its units: `/HH EY S IH R IY/`.
     fn spell(&self, text: &str) -> Option<Vec<Vec<Vec<Unit>>>> {
+        if let Some(sounds) = text.strip_prefix('/').and_then(|t| t.strip_suffix('/')) {
+            let units: Option<Vec<Unit>> = sounds.split_whitespace().map(|u| self.ids.get(u).copied()).collect();
+            return units.filter(|u| !u.is_empty()).map(|u| vec![vec![u]]);
+        }
         let mut out = Vec::new();
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
@@ -229,6 +239,11 @@ pub(crate) mod tests {
         assert!(readings.contains(&"tiao".to_owned()) && readings.contains(&"diao".to_owned()), "{readings:?}");
         let said = units.spell("well打 on").expect("all can be said");
         assert_eq!(said.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1, 1]);
+        assert_eq!(
+            units.spell("/b-  -a o/"),
+            Some(vec![vec![[units.character('八')[0].clone(), units.word("o")[0].clone()].concat()]])
+        );
+        assert!(units.spell("/b- nothing/").is_none() && units.spell("//").is_none());
         assert!(units.spell("on 🙂").is_none() && units.spell("Q").is_none() && units.spell("21").is_none());
     }
 

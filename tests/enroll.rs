@@ -1,0 +1,67 @@
+//! A wake word of one's own, from recordings to a command: synthesised on the spot by espeak-ng.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn tiebreak(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tiebreak")).current_dir(dir).args(args).output().expect("it starts")
+}
+
+/// Speaks `text` with silence around it.
+fn speak(dir: &Path, file: &str, voice: &str, text: &str) {
+    let raw = dir.join("raw.wav");
+    let done = Command::new("espeak-ng").args(["-v", voice, "-s", "140", "-w"]).arg(&raw).arg(text).status();
+    assert!(done.expect("espeak-ng is installed by make test").success());
+    let bytes = fs::read(&raw).expect("written");
+    let (header, samples) = bytes.split_at(44);
+    let rate = u32::from_le_bytes(header[24..28].try_into().expect("four bytes"));
+    let quiet = vec![0u8; rate as usize * 2];
+    let mut out = header.to_vec();
+    out[40..44].copy_from_slice(&((samples.len() + 2 * quiet.len()) as u32).to_le_bytes());
+    out.extend([&quiet[..], samples, &quiet[..]].concat());
+    fs::write(dir.join(file), out).expect("writable");
+}
+
+#[test]
+fn an_enrolled_word_opens_a_command() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    for (i, voice) in ["en-us+m3", "en-us+f2", "en-us+m1"].iter().enumerate() {
+        speak(dir, &format!("{i}.wav"), voice, "butterfly");
+    }
+    speak(dir, "command.wav", "en-us+m3", "butterfly, turn on the kitchen light");
+    let before = tiebreak(dir, &["replay", "command.wav", "--dry-run", "--json"]);
+    let heard = String::from_utf8_lossy(&before.stdout).into_owned();
+    assert!(heard.contains(r#""kind":"none""#), "{heard}");
+    let enrolled = tiebreak(dir, &["wake", "enroll", "butterfly", "0.wav", "1.wav", "2.wav"]);
+    assert!(enrolled.status.success(), "{}", String::from_utf8_lossy(&enrolled.stderr));
+    let after = tiebreak(dir, &["replay", "command.wav", "--dry-run", "--json"]);
+    let heard = String::from_utf8_lossy(&after.stdout).into_owned();
+    assert!(heard.contains(r#""word":"butterfly""#) && heard.contains("zigbee2mqtt/kitchen_light/set"), "{heard}");
+}
+
+#[test]
+fn bad_recordings_and_names_are_refused_with_a_remedy() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    for (file, text) in [("a.wav", "butterfly"), ("b.wav", "butterfly"), ("c.wav", "open the garage door")] {
+        speak(dir, file, "en-us+m3", text);
+    }
+    for (args, why) in [
+        (&["wake", "enroll", "w", "a.wav", "b.wav"][..], "too few"),
+        (&["wake", "enroll", "w", "a.wav", "b.wav", "c.wav"], "recording 3"),
+        (&["wake", "enroll", "My Word", "a.wav", "b.wav", "a.wav"], "is no name"),
+        (&["wake", "enroll", "w", "a.wav", "b.wav", "nothing.wav"], "nothing.wav"),
+    ] {
+        let out = tiebreak(dir, args);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(!out.status.success() && said.contains(why), "{args:?}: {said}");
+    }
+    assert!(!dir.join("wake").exists(), "nothing is written");
+    fs::create_dir(dir.join("wake")).expect("writable");
+    fs::write(dir.join("wake/w.toml"), "phrases = 1\n").expect("writable");
+    let out = tiebreak(dir, &["check"]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout);
+    assert!(said.contains("w.toml"), "{said}");
+}
