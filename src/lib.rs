@@ -7,14 +7,17 @@
 //! are the [`receipt::Receipt`].
 //!
 //! # Reading order
-//! Imports go down only: `facts` <- `config`, `receipt` <- `hear`, `understand`, `decide` <- `act` <- `engine`
-//! <- `main`. The three middle folders never import each other (tests/imports.rs checks it).
+//! Imports go down only: `facts` <- `receipt`, `onnx`, `models` <- `hear`, `understand`, `decide` <- `act` <-
+//! `config` <- `engine` <- `cli` <- `main`. The three middle folders never import each other (tests/imports.rs
+//! checks it).
 
 pub mod facts;
 
 pub mod receipt;
 
 pub mod onnx;
+
+pub mod models;
 
 pub mod hear;
 

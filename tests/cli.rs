@@ -123,6 +123,125 @@ fn a_broker_that_is_not_there_is_named_and_nothing_hangs() {
     assert_eq!(dry.status.code(), Some(0), "a dry run needs no broker: {}", stderr(&dry));
 }
 
+#[test]
+fn sentence_tests_run_and_say_what_came_instead() {
+    let shipped = tiebreak(&["grammar", "test"], "");
+    let said = String::from_utf8_lossy(&shipped.stdout).into_owned();
+    assert_eq!(shipped.status.code(), Some(0), "{said}{}", stderr(&shipped));
+    assert!(said.contains("grammars/en/tests.yaml: ") && said.contains("grammars/zh/tests.yaml: "), "{said}");
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().expect("inside")).expect("a folder");
+        fs::write(path, text).expect("writable");
+    };
+    let test = || tiebreak(&["grammar", "test", "--sentences", &dir.path().display().to_string()], "");
+    write(
+        "en/mine.yaml",
+        "intents:\n  Fetch:\n    data: [{sentences: [\"fetch my {thing}\"]}]\nlists: {thing: {values: [slippers, paper]}}\n",
+    );
+    let none = test();
+    let said = String::from_utf8_lossy(&none.stdout).into_owned();
+    assert!(none.status.code() == Some(0) && said.contains("there are no tests in it"), "{said}");
+    write(
+        "en/tests.yaml",
+        "tests:\n  - {intent: Fetch, slots: {thing: paper}, sentences: [fetch my paper]}\nrefused: [fetch my cat]\n",
+    );
+    let right = test();
+    let said = String::from_utf8_lossy(&right.stdout).into_owned();
+    assert!(right.status.code() == Some(0) && said.contains("en/tests.yaml: 2 of 2 right"), "{said}");
+    write(
+        "tests/more.yaml",
+        "language: en\ntests:\n  - intent: Fetch\n    slots: {thing: paper}\n    sentences:\n      - fetch my slippers\n      - bring the paper\n      - turn on the kitchen light\nrefused:\n  - fetch my paper\n",
+    );
+    let wrong = test();
+    let said = String::from_utf8_lossy(&wrong.stdout).into_owned();
+    assert_eq!(wrong.status.code(), Some(1), "{said}");
+    for part in [
+        "tests/more.yaml: 0 of 4 right",
+        "tests/more.yaml:6:9: “fetch my slippers”: other slots",
+        "expected  Fetch thing=paper",
+        "got       Fetch thing=slippers (0.98)",
+        "tests/more.yaml:7:9: “bring the paper”: it is not understood",
+        "got       nothing",
+        "tests/more.yaml:8:9: “turn on the kitchen light”: another intent",
+        "tests/more.yaml:10:5: “fetch my paper”: it must not be understood",
+        "expected  to be refused",
+    ] {
+        assert!(said.contains(part), "{part} is missing in\n{said}");
+    }
+    write("tests/more.yaml", "language: en\ntests:\n  - {intent: Fetch, sentence: [x]}\n");
+    let broken = test();
+    assert!(broken.status.code() == Some(2) && stderr(&broken).contains("more.yaml: 3:"), "{}", stderr(&broken));
+}
+
+#[test]
+fn explanations_name_templates_captures_and_where_it_went_wrong() {
+    let explain = |args: &[&str]| {
+        let out = tiebreak(&[&["grammar", "explain"][..], args].concat(), "");
+        assert_eq!(out.status.code(), Some(0), "{args:?}: {}", stderr(&out));
+        String::from_utf8(out.stdout).expect("UTF-8")
+    };
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    fs::write(dir.path().join("mine.yaml"), "language: en\nintents:\n  Fetch:\n    data:\n      - sentences:\n          - \"turn on the {thing} [now]\"\nlists: {thing: {values: [telly, wireless]}}\n").expect("writable");
+    let mine = dir.path().display().to_string();
+    let cases: [(&[&str], &[&str]); 7] = [
+        (
+            &["Turn on the KITCHEN light!"],
+            &[
+                "turn on the kitchen light",
+                "grammars/en/switching.yaml:",
+                "<turn> on <thing>",
+                "understood  HassTurnOn name=light.kitchen (0.9",
+                "not asked",
+            ],
+        ),
+        (
+            &["turn on the kitchin light"],
+            &["“kitchin” taken for “kitchen”", "in no sentence and no name: “kitchin”", "understood  HassTurnOn"],
+        ),
+        (
+            &["打开客厅的登"],
+            &["Chinese templates match", "sounds alike", "grammars/zh/lights.yaml:", "area=living_room"],
+        ),
+        (&["turn on the ceiling light in the kitchen"], &["not in the place that is named", "understood  not at all"]),
+        (
+            &["turn on the blorb", "--sentences", &mine],
+            &[
+                "no English and no Chinese template",
+                "nearest     ",
+                "mine.yaml:6:13  turn on the {thing} [now]",
+                "matches “turn on the”, then came “blorb”; expected {thing} (telly, wireless)",
+                "never learned “blorb”",
+            ],
+        ),
+        (
+            &["turn on the telly right", "--sentences", &mine, "--lang", "en-GB"],
+            &["matches “turn on the telly”, then came “right”; expected now | the end"],
+        ),
+        (&["make sure that the ceiling light is switched on"], &["<name:light>", "by the classifier"]),
+    ];
+    for (args, parts) in cases {
+        let said = explain(args);
+        for part in parts {
+            assert!(said.contains(part), "{args:?}: {part} is missing in\n{said}");
+        }
+    }
+    assert!(explain(&["turn on"]).contains("then it ended; expected "));
+    assert!(explain(&["zebra crossing"]).contains("no template begins like this"));
+    assert!(explain(&[""]).contains("it is empty"));
+    let said = explain(&["turn on the blorb", "--json"]);
+    let json: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{said}: {e}"));
+    assert_eq!(json["normalised"], "turn on the blorb");
+    assert_eq!(json["nearest"][0]["failed_at"], "blorb", "{json}");
+    assert_eq!(json["classifier"], serde_json::json!({"answer": "unknown_words", "words": ["blorb"]}));
+    let json: Value = serde_json::from_str(&explain(&["turn on the kitchen light", "--json"])).expect("JSON");
+    let best = &json["attempts"][0]["readings"][0];
+    assert!(best["file"] == "grammars/en/switching.yaml" && best["slots"]["name"] == "light.kitchen", "{json}");
+    let out = tiebreak(&["grammar", "explain", "hello", "--lang", "tlh"], "");
+    assert!(out.status.code() == Some(2) && stderr(&out).contains("en or zh"), "{}", stderr(&out));
+}
+
 /// A WAV file: format tag, channels, rate, bits, and the raw data.
 fn wav(tag: u16, channels: u16, rate: u32, bits: u16, data: &[u8]) -> Vec<u8> {
     let block = channels * bits / 8;

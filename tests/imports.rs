@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// row never import each other.
 const LAYERS: &[&[&str]] = &[
     &["facts"],
-    &["receipt", "onnx"],
+    &["receipt", "onnx", "models"],
     &["hear", "understand", "decide"],
     &["act"],
     &["config"],
@@ -29,6 +29,8 @@ const FENCES: &[(&str, &str)] = &[
     ("whisper_rs", "src/understand/whisper.rs"),
     ("rumqttc", "src/act/mqtt.rs"),
     ("rumqttd", "src/act/broker.rs"),
+    ("ureq", "src/models/fetch.rs"),
+    ("sha2", "src/models/pull.rs"),
 ];
 
 fn sources(dir: &Path, out: &mut Vec<PathBuf>) {

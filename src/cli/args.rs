@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+
+use crate::models::catalogue::{BASE, MODELS};
 
 /// Several assistants bid for one sentence, one of them acts.
 #[derive(Debug, Parser)]
@@ -34,8 +37,11 @@ pub enum Command {
     /// Teach a wake word of one's own.
     #[command(subcommand)]
     Wake(Wake),
-    /// List the models in use.
-    Models(ConfigFlag),
+    /// List the models in use and the ones that can be fetched, or fetch one.
+    Models(Models),
+    /// Test sentence templates, or see why a sentence is understood as it is.
+    #[command(subcommand)]
+    Grammar(Grammar),
 }
 
 /// `tiebreak wake`.
@@ -117,4 +123,81 @@ pub struct Say {
     pub lang: Option<String>,
     #[command(flatten)]
     pub common: Common,
+}
+
+/// What to do with grammars.
+#[derive(Debug, Subcommand)]
+pub enum Grammar {
+    /// Run the sentence tests: the shipped ones, and those beside your own sentences.
+    Test(House),
+    /// Show which templates match a sentence, or how far the nearest ones get and what they wait for.
+    Explain(Explain),
+}
+
+/// What sentences are understood with.
+#[derive(Debug, Args)]
+pub struct House {
+    #[command(flatten)]
+    pub config: ConfigFlag,
+    /// Another home file.
+    #[arg(long, value_name = "FILE")]
+    pub home: Option<PathBuf>,
+    /// A folder in Home Assistant's `custom_sentences` form, added to the grammars.
+    #[arg(long, value_name = "DIR")]
+    pub sentences: Option<PathBuf>,
+}
+
+/// `tiebreak grammar explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The sentence.
+    #[arg(value_name = "SENTENCE", allow_hyphen_values = true)]
+    pub sentence: String,
+    /// Language of the sentence: en, zh, or any tag that begins so (default: found out).
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<String>,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub house: House,
+}
+
+/// `tiebreak models`, alone the same as `tiebreak models list`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Models {
+    #[command(subcommand)]
+    pub action: Option<ModelsAction>,
+    #[command(flatten)]
+    pub config: ConfigFlag,
+}
+
+/// What to do with models.
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// The models in use, and the Whisper models that can be fetched.
+    List(ConfigFlag),
+    /// Fetch a Whisper model; a download that was broken off goes on where it stopped.
+    Pull(Pull),
+}
+
+/// `tiebreak models pull`.
+#[derive(Debug, Args)]
+pub struct Pull {
+    /// The model, as `tiebreak models` names it.
+    #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(MODELS.iter().map(|m| m.name)),
+        hide_possible_values = true)]
+    pub name: String,
+    /// Where to put it (default: $XDG_DATA_HOME/tiebreak/models, else ~/.local/share/tiebreak/models).
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+    /// Another source: the folder that holds the files.
+    #[arg(long, value_name = "BASE", default_value = BASE, value_parser = web_address)]
+    pub url: String,
+}
+
+fn web_address(typed: &str) -> Result<String, String> {
+    let known = typed.starts_with("http://") || typed.starts_with("https://");
+    if known { Ok(typed.to_owned()) } else { Err("it begins with neither http:// nor https://".to_owned()) }
 }

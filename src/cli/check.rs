@@ -1,4 +1,4 @@
-//! `check`, `devices`, `models`: what is there, and what is wrong with it.
+//! `check` and `devices`: what is there, and what is wrong with it.
 
 use crate::act::command;
 use crate::act::mqtt::Broker;
@@ -84,14 +84,4 @@ pub fn devices() -> Exit {
         }
         Err(fault) => super::report(&[fault]),
     }
-}
-
-/// The models in use, and where they come from.
-pub fn models(config: &Config) -> Exit {
-    let from =
-        |path: &Option<std::path::PathBuf>| path.as_ref().map_or("embedded".to_owned(), |p| p.display().to_string());
-    println!("speech   {} ({} engine)", from(&config.models.stt), format!("{:?}", config.engine).to_lowercase());
-    println!("wake     {}", from(&config.models.wake));
-    println!("intent   {}", from(&config.models.intent));
-    Exit::Ok
 }

@@ -2,6 +2,8 @@
 
 mod args;
 mod check;
+mod grammar;
+mod models;
 mod show;
 mod wake;
 
@@ -11,7 +13,7 @@ use std::path::Path;
 
 use clap::Parser;
 
-use self::args::{Cli, Command, Common, ConfigFlag, Replay, Run, Say, Wake};
+use self::args::{Cli, Command, Common, ConfigFlag, Grammar, House, ModelsAction, Replay, Run, Say, Wake};
 use self::show::Style;
 use crate::config::{Config, Overrides};
 use crate::engine::{Engine, Needs};
@@ -64,7 +66,18 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             wake::enroll(&c, folder, &name, &files)
         }),
         Command::Devices => check::devices(),
-        Command::Models(a) => with_config(&a, &Overrides::default(), |config| check::models(&config)),
+        Command::Models(a) => match a.action.unwrap_or(ModelsAction::List(a.config)) {
+            ModelsAction::List(flag) => with_config(&flag, &Overrides::default(), |config| models::list(&config)),
+            ModelsAction::Pull(a) => models::pull(&a),
+        },
+        Command::Grammar(Grammar::Test(house)) => {
+            with_config(&house.config, &house.overrides(), |config| grammar::test(&config))
+        }
+        Command::Grammar(Grammar::Explain(a)) => with_lang(a.lang.as_deref(), |lang| {
+            with_config(&a.house.config, &a.house.overrides(), |config| {
+                grammar::explain(&config, &a.sentence, lang, a.json)
+            })
+        }),
     }
 }
 
@@ -101,20 +114,16 @@ fn replay(args: Replay) -> Exit {
 }
 
 fn say(args: Say) -> Exit {
-    let lang = match args.lang.as_deref().map(|tag| Lang::from_tag(tag).ok_or(tag)) {
-        Some(Err(tag)) => {
-            eprintln!("tiebreak: --lang {tag}: this language is not known; write en or zh");
-            return Exit::Usage;
-        }
-        Some(Ok(lang)) => Some(lang),
-        None => None,
-    };
+    with_lang(args.lang.as_deref(), |lang| say_in(lang, &args))
+}
+
+fn say_in(lang: Option<Lang>, args: &Say) -> Exit {
     with_config(&args.common.config, &overrides(&args.common, None), |config| {
         let needs = Needs { hearing: false, acting: !args.common.dry_run, live: false };
         started(config, needs, |mut engine| {
             let fed = match args.sentence.as_str() {
                 "-" => engine.say(lang, sentences(std::io::BufReader::new(std::io::stdin()))),
-                _ => engine.say(lang, std::iter::once(args.sentence)),
+                _ => engine.say(lang, std::iter::once(args.sentence.clone())),
             };
             match fed {
                 Ok(()) => print_all(&mut engine, args.common.json),
@@ -122,6 +131,16 @@ fn say(args: Say) -> Exit {
             }
         })
     })
+}
+
+fn with_lang(tag: Option<&str>, then: impl FnOnce(Option<Lang>) -> Exit) -> Exit {
+    match tag.map(|tag| Lang::from_tag(tag).ok_or(tag)).transpose() {
+        Ok(lang) => then(lang),
+        Err(tag) => {
+            eprintln!("tiebreak: --lang {tag}: this language is not known; write en or zh");
+            Exit::Usage
+        }
+    }
 }
 
 /// One sentence a line; what is no UTF-8 is read as far as it goes, empty lines are skipped.
@@ -167,6 +186,12 @@ fn overrides(common: &Common, device: Option<String>) -> Overrides {
     Overrides { home: common.home.clone(), sentences: common.sentences.clone(), device, no_wake: common.no_wake }
 }
 
+impl House {
+    fn overrides(&self) -> Overrides {
+        Overrides { home: self.home.clone(), sentences: self.sentences.clone(), ..Overrides::default() }
+    }
+}
+
 fn with_config(flag: &ConfigFlag, overrides: &Overrides, then: impl FnOnce(Config) -> Exit) -> Exit {
     match Config::load(flag.config.as_deref().map(Path::new), overrides) {
         Ok(config) => then(config),
@@ -184,12 +209,23 @@ fn started(config: Config, needs: Needs, then: impl FnOnce(Engine) -> Exit) -> E
             then(engine)
         }
         // A broker that is not there is no mistake in the configuration: it may come back.
-        Err(faults) if external && faults.iter().any(|f| f.key.starts_with("mqtt")) => {
-            report(&faults);
-            Exit::Failed
-        }
+        Err(faults) if external && faults.iter().any(|f| f.key.starts_with("mqtt")) => failed(&faults),
         Err(faults) => report(&faults),
     }
+}
+
+/// One text on stdout. A reader that has seen enough (`| head`) is no fault.
+fn print(text: &str) -> Exit {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Exit::Failed,
+        _ => Exit::Ok,
+    }
+}
+
+/// One line a fault, on stderr; what was typed was right.
+fn failed(faults: &[Fault]) -> Exit {
+    report(faults);
+    Exit::Failed
 }
 
 /// One line a fault, on stderr.

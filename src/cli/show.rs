@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::facts::bid::{Message, Outcome, VerdictKind};
-use crate::facts::intent::{Hypothesis, SlotValue};
+use crate::facts::intent::{Hypothesis, SlotValue, Slots};
 use crate::receipt::Receipt;
 
 /// Whether to colour.
@@ -57,8 +57,13 @@ fn meaning(r: &Receipt) -> String {
 
 /// `HassTurnOn area=living_room domain=light`.
 pub fn hypothesis(h: &Hypothesis) -> String {
-    let mut out = h.intent.clone();
-    for (name, value) in &h.slots {
+    meaning_of(&h.intent, &h.slots)
+}
+
+/// The same of an intent and its slots.
+pub fn meaning_of(intent: &str, slots: &Slots) -> String {
+    let mut out = intent.to_owned();
+    for (name, value) in slots {
         let value = match value {
             SlotValue::Number(n) => n.to_string(),
             SlotValue::Text(t) => t.clone(),

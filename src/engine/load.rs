@@ -10,6 +10,7 @@ use crate::decide::handler::Handler;
 use crate::decide::siri::Siri;
 use crate::decide::tmall::Tmall;
 use crate::facts::error::Fault;
+use crate::facts::home::{EMBEDDED_HOME, Home};
 use crate::facts::intent::Lang;
 use crate::hear::wake::{self, Wake};
 use crate::onnx::Model;
@@ -33,6 +34,13 @@ pub fn understanding(config: &Config) -> Result<Understanding, Vec<Fault>> {
         Some(path) => read(path).and_then(|bytes| intent_model(&bytes, &path.display().to_string())),
     };
     Understanding::new(&config.home, &sources, Some(model.map_err(|f| vec![f])?))
+}
+
+/// What ships with Tiebreak, in the house that ships with it: there the shipped sentence tests hold.
+pub fn shipped_understanding() -> Result<Understanding, Vec<Fault>> {
+    let home = Home::parse(EMBEDDED_HOME, "embedded")?;
+    let model = intent_model(classifier::EMBEDDED_MODEL, "embedded intent model").map_err(|f| vec![f])?;
+    Understanding::new(&home, &embedded_grammars(), Some(model))
 }
 
 fn intent_model(bytes: &[u8], name: &str) -> Result<IntentModel, Fault> {

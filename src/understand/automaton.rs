@@ -88,6 +88,21 @@ pub struct Block {
     pub needs_area: bool,
 }
 
+/// Where one template is written. Its states are those from `first` up to the next template's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Its first state.
+    pub first: u32,
+    /// The file as the user named it.
+    pub file: String,
+    /// `line:column`.
+    pub at: String,
+    /// The template as written.
+    pub template: String,
+    /// Whether it came with Tiebreak.
+    pub shipped: bool,
+}
+
 /// One language's sentences.
 #[derive(Debug, Clone, Default)]
 pub struct Automaton {
@@ -97,6 +112,8 @@ pub struct Automaton {
     pub finals: HashMap<u32, u32>,
     /// What final states mean.
     pub blocks: Vec<Block>,
+    /// Templates, by their states: only explanations need them.
+    pub origins: Vec<Origin>,
     /// Lists by number.
     pub lists: Vec<SlotList>,
     /// Ranges by number.
@@ -113,6 +130,11 @@ pub struct Automaton {
 }
 
 impl Automaton {
+    /// The template that a state belongs to; state 0 belongs to all.
+    pub fn origin(&self, state: u32) -> Option<&Origin> {
+        self.origins[..self.origins.partition_point(|o| o.first <= state)].last()
+    }
+
     /// Fills `entries`; called once, after the last sentence was added.
     pub fn index_entries(&mut self) {
         let mut open = vec![0u32];

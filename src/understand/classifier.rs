@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use serde::Serialize;
+
 use crate::facts::error::Fault;
 use crate::facts::intent::{Hypothesis, Lang, Via};
 use crate::onnx::Model;
@@ -17,7 +19,7 @@ pub const EMBEDDED_MODEL: &[u8] = include_bytes!("../../models/intent.onnx");
 /// Buckets of hashed features; the model's input size. `training/train_intent.py` has the same.
 pub const GRAMS: usize = 4096;
 /// Below this nothing is claimed: a guess that is wrong two times in five is no help.
-const CONFIDENCE_MIN: f32 = 0.6;
+pub const CONFIDENCE_MIN: f32 = 0.6;
 /// The model's name for everything that is no command.
 const OUT_OF_SCOPE: &str = "out_of_scope";
 
@@ -62,23 +64,79 @@ impl IntentModel {
 
     /// The command that the text asks for, if the model is sure enough and all its slots were named.
     pub fn hypothesis(&mut self, spotted: &Spotted, lang: Lang) -> Option<Hypothesis> {
-        let known = |token: &String| token.starts_with('<') || self.words.contains(token);
-        if spotted.tokens.is_empty() || !spotted.tokens.iter().all(known) {
+        match self.opinion(spotted, lang) {
+            Opinion::Command(hypothesis) => Some(hypothesis),
+            _ => None,
+        }
+    }
+
+    /// What the model makes of a text, and why it is silent where it is.
+    pub fn opinion(&mut self, spotted: &Spotted, lang: Lang) -> Opinion {
+        let known = |token: &&String| token.starts_with('<') || self.words.contains(*token);
+        let unknown: Vec<String> = spotted.tokens.iter().filter(|t| !known(t)).cloned().collect();
+        if !unknown.is_empty() {
+            return Opinion::UnknownWords { words: unknown };
+        }
+        let Some((intent, confidence)) = self.best(spotted, lang) else { return Opinion::None };
+        if intent == OUT_OF_SCOPE {
+            return Opinion::OutOfScope { confidence };
+        }
+        if confidence < CONFIDENCE_MIN {
+            return Opinion::Unsure { intent, confidence };
+        }
+        match spotted.slots(&intent) {
+            Some(slots) => {
+                let confidence = (confidence * 1000.0).round() / 1000.0;
+                Opinion::Command(Hypothesis { intent, slots, confidence, via: Via::Classifier })
+            }
+            None => Opinion::SlotsMissing { intent, confidence },
+        }
+    }
+
+    fn best(&mut self, spotted: &Spotted, lang: Lang) -> Option<(String, f32)> {
+        if spotted.tokens.is_empty() {
             return None;
         }
         // A model that fails at run time understands nothing; `check` runs it once and reports the fault.
         let raw = probabilities(&mut self.model, &grams(&spotted.tokens)).ok()?;
         let calibrated = calibrate(&raw, self.temperatures.get(&lang).copied().unwrap_or(1.0));
-        let (best, confidence) =
-            calibrated.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|b| b.1.is_finite())?;
-        let intent = &self.intents[best];
-        if intent == OUT_OF_SCOPE || confidence < CONFIDENCE_MIN {
-            return None;
-        }
-        let slots = spotted.slots(intent)?;
-        let confidence = (confidence * 1000.0).round() / 1000.0;
-        Some(Hypothesis { intent: intent.clone(), slots, confidence, via: Via::Classifier })
+        let best = calibrated.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+        best.filter(|(_, confidence)| confidence.is_finite()).map(|(i, c)| (self.intents[i].clone(), c))
     }
+}
+
+/// What the model makes of a text.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Opinion {
+    /// A command.
+    Command(Hypothesis),
+    /// It was not run: these words are in none of the sentences that it learned from.
+    UnknownWords {
+        /// Words, or Chinese characters.
+        words: Vec<String>,
+    },
+    /// No command, it says.
+    OutOfScope {
+        /// How sure it is of that.
+        confidence: f32,
+    },
+    /// A command, but it is too unsure.
+    Unsure {
+        /// Which one.
+        intent: String,
+        /// How sure.
+        confidence: f32,
+    },
+    /// A command, but the text names too little or too much for its slots.
+    SlotsMissing {
+        /// Which one.
+        intent: String,
+        /// How sure.
+        confidence: f32,
+    },
+    /// Nothing: an empty text, or a model that fails.
+    None,
 }
 
 fn probabilities(model: &mut Model, grams: &[f32]) -> Result<Vec<f32>, Fault> {

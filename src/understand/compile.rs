@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use crate::facts::intent::{Lang, SlotValue};
 
-use super::automaton::{Automaton, Block, ListKind, ListValue, Range, SlotList, Step};
+use super::automaton::{Automaton, Block, ListKind, ListValue, Origin, Range, SlotList, Step};
 use super::grammar::{ContextRules, Scope, plain, slot_value};
 use super::normalise::normalise;
-use super::sentences::{RawList, RawListValue, RawRange};
+use super::sentences::{Placed, RawList, RawListValue, RawRange};
 use super::template::{Node, parse};
 
 /// Arcs of one template with all its rules put in.
@@ -72,6 +72,17 @@ impl Compiler {
     pub fn add_block(&mut self, block: Block) -> u32 {
         self.automaton.blocks.push(block);
         self.automaton.blocks.len() as u32 - 1
+    }
+
+    /// Says where the next template is written.
+    pub fn begin_sentence(&mut self, scope: &Scope, sentence: &Placed<String>) {
+        self.automaton.origins.push(Origin {
+            first: self.automaton.arcs.len() as u32,
+            file: scope.file.to_owned(),
+            at: sentence.at.clone(),
+            template: sentence.value.clone(),
+            shipped: scope.shipped,
+        });
     }
 
     /// Adds one template for block `block`, under `(requires, excludes)`.

@@ -59,6 +59,8 @@ pub struct Definitions {
 pub struct Scope<'a> {
     /// The file that the block stands in.
     pub file: &'a str,
+    /// Whether it came with Tiebreak.
+    pub shipped: bool,
     /// Block, user's files, ours.
     pub layers: Vec<&'a Definitions>,
     /// Which layers these are: part of the key under which compiled lists are shared.
@@ -96,7 +98,8 @@ pub fn compile(home: &Home, sources: &[GrammarSource], lang: Lang) -> Result<Aut
             for (i, block) in raw.data.iter().enumerate() {
                 let mut local = Definitions::default();
                 local.add(&source.file, &block.expansion_rules, &block.lists, &mut faults);
-                let mut scope = Scope { file: &source.file, layers: Vec::new(), key: String::new() };
+                let mut scope =
+                    Scope { file: &source.file, shipped: source.shipped, layers: Vec::new(), key: String::new() };
                 if !block.lists.is_empty() {
                     scope.key = format!("{}/{intent}/{i}", source.file);
                 }
@@ -132,12 +135,13 @@ fn compile_block(compiler: &mut Compiler, scope: &Scope, intent: &str, raw: &Raw
     let requires = block.requires.clone();
     let number = compiler.add_block(block);
     for sentence in &raw.sentences {
+        compiler.begin_sentence(scope, sentence);
         let result = match parse(&sentence.value) {
             Ok(node) => compiler.add_sentence(&node, scope, (&requires, &excludes), number),
             Err(e) => Err(place(&e.what, e.at, &sentence.value)),
         };
         if let Err(what) = result {
-            let remedy = "correct the sentence (see docs/configuration.md, sentence files)";
+            let remedy = "correct the sentence (see docs/sentences.md)";
             faults.push(Fault::new(scope.file, &sentence.at, what, remedy));
         }
     }

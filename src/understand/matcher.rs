@@ -2,7 +2,8 @@
 //! comes out. Knows nothing of homes or intents; scores and contradictions are meaning.rs's business. Work is
 //! bounded whatever the text and the sentences are.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::automaton::{Automaton, Step};
 use super::normalise::is_boundary;
@@ -30,6 +31,8 @@ pub enum Filled {
 pub struct Reading {
     /// Which block.
     pub block: u32,
+    /// The final state: it belongs to the template that matched.
+    pub end: u32,
     /// Slots (by number) in the order in which they were said.
     pub filled: Vec<(u32, Filled)>,
     /// Skip words passed over.
@@ -40,6 +43,17 @@ pub struct Reading {
     pub foreign: u32,
     /// Characters that only sound like what the sentence wants.
     pub misheard: u32,
+}
+
+/// How far one template got in a text that it does not match.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reached {
+    /// Characters of the text that it took.
+    pub pos: usize,
+    /// How many of them by wildcards, which take anything.
+    pub wild: u32,
+    /// Where in the template it stood then.
+    pub states: BTreeSet<u32>,
 }
 
 impl Reading {
@@ -53,8 +67,17 @@ impl Automaton {
     /// Every way to read `text` (normalised), in no particular order. With `by_sound`, Chinese characters
     /// also match others of the same sound.
     pub fn readings(&self, text: &[char], by_sound: bool) -> Vec<Reading> {
+        self.sweep(text, by_sound, None).0
+    }
+
+    /// How far each template got that may begin like `text`, by the template's first state. For explanations.
+    pub fn reached(&self, text: &[char], by_sound: bool) -> BTreeMap<u32, Reached> {
+        self.sweep(text, by_sound, Some(BTreeMap::new())).1.unwrap_or_default()
+    }
+
+    fn sweep(&self, text: &[char], by_sound: bool, trace: Option<Trace>) -> (Vec<Reading>, Option<Trace>) {
         if self.arcs.is_empty() || text.is_empty() {
-            return Vec::new();
+            return (Vec::new(), trace);
         }
         let mut sweep = Sweep {
             automaton: self,
@@ -63,6 +86,7 @@ impl Automaton {
             skips: self.skips(text),
             at: (0..=text.len()).map(|_| BTreeMap::new()).collect(),
             found: Vec::new(),
+            trace,
         };
         sweep.enter(0, 0);
         let mut steps = 0;
@@ -83,13 +107,13 @@ impl Automaton {
                 for reading in readings {
                     steps += 1;
                     if steps > STEPS_MAX {
-                        return sweep.found;
+                        return (sweep.found, sweep.trace);
                     }
                     sweep.advance(pos, state, reading);
                 }
             }
         }
-        sweep.found
+        (sweep.found, sweep.trace)
     }
 
     /// For each position, where a skip word that begins there (after a space, if there is one) ends.
@@ -110,6 +134,9 @@ impl Automaton {
     }
 }
 
+/// The furthest that templates got, by their first states.
+type Trace = BTreeMap<u32, Reached>;
+
 struct Sweep<'a> {
     automaton: &'a Automaton,
     text: &'a [char],
@@ -118,9 +145,25 @@ struct Sweep<'a> {
     /// Readings under way, by position and state.
     at: Vec<BTreeMap<u32, Vec<Reading>>>,
     found: Vec<Reading>,
+    /// Kept for explanations only.
+    trace: Option<Trace>,
 }
 
 impl Sweep<'_> {
+    /// Keeps where a template got furthest, wildcards not counted.
+    fn note(&mut self, pos: usize, state: u32, wild: u32) {
+        let (Some(trace), Some(origin)) = (&mut self.trace, self.automaton.origin(state)) else { return };
+        let reached = trace.entry(origin.first).or_insert(Reached { pos, wild, states: BTreeSet::new() });
+        let own = |pos: usize, wild: u32| pos.saturating_sub(wild as usize);
+        match own(pos, wild).cmp(&own(reached.pos, reached.wild)) {
+            Ordering::Less => return,
+            Ordering::Equal if pos != reached.pos => return,
+            Ordering::Equal => {}
+            Ordering::Greater => *reached = Reached { pos, wild, states: BTreeSet::new() },
+        }
+        reached.states.insert(state);
+    }
+
     /// Begins at `pos` with every sentence that may begin with what stands there.
     fn enter(&mut self, pos: usize, skipped: u32) {
         let entries = &self.automaton.entries;
@@ -143,10 +186,13 @@ impl Sweep<'_> {
 
     fn advance(&mut self, pos: usize, state: u32, reading: Reading) {
         let automaton = self.automaton;
+        if self.trace.is_some() {
+            self.note(pos, state, reading.wild);
+        }
         if pos == self.text.len()
             && let Some(&block) = automaton.finals.get(&state)
         {
-            self.found.push(Reading { block, ..reading.clone() });
+            self.found.push(Reading { block, end: state, ..reading.clone() });
         }
         let arcs = &automaton.arcs[state as usize];
         let takes = arcs.iter().any(|(step, _)| *step != Step::Epsilon) || automaton.finals.contains_key(&state);

@@ -35,17 +35,35 @@ const SHARPNESS: f32 = 2.0;
 
 /// What texts mean in one home.
 pub struct Understanding {
-    languages: Vec<Language>,
-    spotter: Spotter,
-    classifier: Option<Mutex<IntentModel>>,
+    pub(super) languages: Vec<Language>,
+    pub(super) spotter: Spotter,
+    pub(super) classifier: Option<Mutex<IntentModel>>,
     listening_area: Option<String>,
 }
 
-struct Language {
-    lang: Lang,
-    automaton: Automaton,
+/// One language's sentences.
+pub(super) struct Language {
+    pub(super) lang: Lang,
+    pub(super) automaton: Automaton,
     /// English words that some sentence or name contains.
-    vocabulary: BTreeSet<Vec<char>>,
+    pub(super) vocabulary: BTreeSet<Vec<char>>,
+}
+
+/// Why a reading means nothing although its template matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Contradiction {
+    /// Half of what was said only sounds right: it was something else.
+    Misheard,
+    /// Slot (by number) was said twice, with two values.
+    TwoValues(u32),
+    /// The thing that was named is not in the place that was named.
+    Elsewhere,
+    /// The room that was named is not on the floor that was named.
+    OtherFloor,
+    /// No room was named, and the listening device's is not known.
+    NoRoom,
+    /// What the block requires of this context key is not so.
+    Context(String),
 }
 
 /// One reading with its cost: how much had to be assumed to get there.
@@ -116,19 +134,10 @@ impl Understanding {
     /// Readings by template, cheapest first, without doubles.
     fn candidates(&self, language: &Language, text: &[char], by_sound: bool) -> Vec<Candidate> {
         let automaton = &language.automaton;
-        let corrected = by_sound.then(|| sound::corrected(text, &language.vocabulary)).flatten();
-        let has_han = text.iter().copied().any(normalise::is_han);
-        if by_sound && corrected.is_none() && !has_han {
-            return Vec::new();
-        }
-        let (text, replaced) = corrected.unwrap_or_else(|| (text.to_vec(), 0));
+        let Some((text, replaced)) = language.heard(text, by_sound) else { return Vec::new() };
         let mut candidates: Vec<Candidate> = Vec::new();
         for reading in automaton.readings(&text, by_sound) {
-            // If half of what was said only sounds right, it was something else.
-            if reading.misheard as usize * 2 > text.len() {
-                continue;
-            }
-            let Some(slots) = self.slots(automaton, &reading, &text) else { continue };
+            let Ok(slots) = self.slots(automaton, &reading, &text) else { continue };
             let intent = automaton.blocks[reading.block as usize].intent.clone();
             let misheard = reading.misheard + replaced;
             let cost = self.cost(automaton, &reading) + misheard as f32;
@@ -142,8 +151,16 @@ impl Understanding {
         candidates
     }
 
-    /// The slots of a reading; `None` if it contradicts itself or its context.
-    fn slots(&self, automaton: &Automaton, reading: &Reading, text: &[char]) -> Option<Slots> {
+    /// The slots of a reading, if it contradicts neither itself nor its context.
+    pub(super) fn slots(
+        &self,
+        automaton: &Automaton,
+        reading: &Reading,
+        text: &[char],
+    ) -> Result<Slots, Contradiction> {
+        if reading.misheard as usize * 2 > text.len() {
+            return Err(Contradiction::Misheard);
+        }
         let block = &automaton.blocks[reading.block as usize];
         let mut slots = block.slots.clone();
         let mut context: Vec<(&str, &str)> = Vec::new();
@@ -168,7 +185,7 @@ impl Understanding {
             // A slot said twice with two values is no command.
             let name = &automaton.slots[*slot as usize];
             if slots.get(name).is_some_and(|old| *old != value) {
-                return None;
+                return Err(Contradiction::TwoValues(*slot));
             }
             slots.insert(name.clone(), value);
         }
@@ -181,26 +198,31 @@ impl Understanding {
             (Some((_, on)), Some(floor)) => on.map(String::as_str) != Some(floor),
             _ => false,
         };
-        if entity.is_some_and(elsewhere) || not_there() {
-            return None;
+        if entity.is_some_and(elsewhere) {
+            return Err(Contradiction::Elsewhere);
+        }
+        if not_there() {
+            return Err(Contradiction::OtherFloor);
         }
         if block.needs_area {
-            slots.insert("area".to_owned(), SlotValue::Text(self.listening_area.clone()?));
+            let here = self.listening_area.clone().ok_or(Contradiction::NoRoom)?;
+            slots.insert("area".to_owned(), SlotValue::Text(here));
         }
         for (key, values) in &block.requires {
             let here = if key == "area" { self.listening_area.as_deref() } else { None };
             let mut given = context.iter().filter(|(k, _)| k == key).map(|(_, v)| *v).chain(here);
-            let met = given.find(|v| values.is_empty() || values.iter().any(|allowed| allowed == v))?;
+            let met = given.find(|v| values.is_empty() || values.iter().any(|allowed| allowed == v));
+            let met = met.ok_or_else(|| Contradiction::Context(key.clone()))?;
             if block.context_slots.contains(key) {
                 slots.insert(key.clone(), met.into());
             }
         }
-        Some(slots)
+        Ok(slots)
     }
 
     /// How much a reading assumes: small for a thing called by its name, larger for a room and a class of
     /// things, largest for free words. Chosen so that a name beats the same words read as room and class.
-    fn cost(&self, automaton: &Automaton, reading: &Reading) -> f32 {
+    pub(super) fn cost(&self, automaton: &Automaton, reading: &Reading) -> f32 {
         let block = &automaton.blocks[reading.block as usize];
         let mut cost = 0.05 * reading.skipped as f32 + 0.3 * reading.foreign as f32;
         let (mut name, mut place, mut wildcards) = (false, false, 0);
@@ -235,13 +257,29 @@ impl Understanding {
 
     fn classified(&self, text: &[char], lang: Option<Lang>) -> (Option<Lang>, Vec<Hypothesis>) {
         let Some(classifier) = &self.classifier else { return (lang, Vec::new()) };
-        let has_han = text.iter().copied().any(normalise::is_han);
-        let lang = lang.unwrap_or(if has_han { Lang::Zh } else { Lang::En });
+        let lang = lang.unwrap_or(by_characters(text));
         // A panic elsewhere cannot leave the model half changed: it holds weights only.
         let mut classifier = classifier.lock().unwrap_or_else(PoisonError::into_inner);
         let found = classifier.hypothesis(&self.spotter.spot(text), lang);
         (found.as_ref().map(|_| lang), found.into_iter().collect())
     }
+}
+
+impl Language {
+    /// The text that templates are tried on, and how many of its words were replaced by ones that sound alike;
+    /// `None`: by sound there is nothing else to try than as it is written.
+    pub(super) fn heard(&self, text: &[char], by_sound: bool) -> Option<(Vec<char>, u32)> {
+        if !by_sound {
+            return Some((text.to_vec(), 0));
+        }
+        let has_han = || text.iter().copied().any(normalise::is_han);
+        sound::corrected(text, &self.vocabulary).or_else(|| has_han().then(|| (text.to_vec(), 0)))
+    }
+}
+
+/// The language of a text that no template knows.
+pub(super) fn by_characters(text: &[char]) -> Lang {
+    if text.iter().copied().any(normalise::is_han) { Lang::Zh } else { Lang::En }
 }
 
 /// Confidences: the candidates share what the best one is worth, by how well they fit.

@@ -5,7 +5,7 @@
 //!
 //! The path of a text: `normalise` -> `automaton` (templates of one language, compiled by `grammar` and
 //! `compile`), run by `matcher` -> `meaning` (scores, confidences), and `classifier` with `resolve` where no
-//! template matches.
+//! template matches. `explain` goes the same way and says what it saw; `sentence_tests` hold it to examples.
 
 pub mod automaton;
 pub mod classifier;
@@ -13,6 +13,7 @@ mod compile;
 pub mod ctc;
 pub mod ctc_search;
 pub mod enroll;
+pub mod explain;
 mod ggml;
 pub mod grammar;
 pub mod matcher;
@@ -21,6 +22,7 @@ pub mod normalise;
 pub mod numbers;
 pub mod pronounce;
 mod resolve;
+pub mod sentence_tests;
 pub mod sentences;
 mod sound;
 mod speakable;

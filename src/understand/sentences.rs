@@ -15,6 +15,8 @@ use serde_saphyr::Spanned;
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
 
+use super::sentence_tests::TESTS;
+
 /// A larger file is no grammar: the largest of Home Assistant's is 60 KiB.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 /// More files are no folder of sentences.
@@ -174,7 +176,7 @@ pub fn parse_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Faul
         let key = e.location().map_or(String::new(), |l| format!("{}:{}", l.line(), l.column()));
         // The crate's message goes on with a picture of the lines; its first line says what is wrong.
         let what = e.to_string().lines().next().unwrap_or_default().to_owned();
-        Fault::new(file, key, what, "correct it (see docs/configuration.md, sentence files)")
+        Fault::new(file, key, what, "correct it (see docs/sentences.md)")
     })
 }
 
@@ -206,7 +208,8 @@ pub fn load_sentences(dir: &Path) -> Result<Vec<GrammarSource>, Vec<Fault>> {
     if faults.is_empty() { Ok(sources) } else { Err(faults) }
 }
 
-fn yaml_files(dir: &Path, descend: bool) -> Result<Vec<std::path::PathBuf>, Fault> {
+/// The YAML files in `dir` and, with `descend`, in its folders. Tests are no sentences and are left out.
+pub(super) fn yaml_files(dir: &Path, descend: bool) -> Result<Vec<std::path::PathBuf>, Fault> {
     let fault = |e: std::io::Error| {
         Fault::new(dir.display().to_string(), "", e.to_string(), "name a readable folder with --sentences")
     };
@@ -214,6 +217,9 @@ fn yaml_files(dir: &Path, descend: bool) -> Result<Vec<std::path::PathBuf>, Faul
     let mut entries: Vec<_> = fs::read_dir(dir).map_err(fault)?.collect::<Result<_, _>>().map_err(fault)?;
     entries.sort_by_key(std::fs::DirEntry::path);
     for path in entries.into_iter().map(|e| e.path()) {
+        if path.file_stem().is_some_and(|n| n == TESTS) {
+            continue;
+        }
         if path.is_dir() && descend {
             files.extend(yaml_files(&path, false)?);
         } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
@@ -231,18 +237,26 @@ fn yaml_files(dir: &Path, descend: bool) -> Result<Vec<std::path::PathBuf>, Faul
     Ok(files)
 }
 
-fn read_source(path: &Path, dir: &Path) -> Result<Option<GrammarSource>, String> {
+/// The text of a file of a bearable size.
+pub(super) fn read_text(path: &Path) -> Result<String, String> {
     let bytes = fs::metadata(path).map_err(|e| e.to_string())?.len();
     if bytes > FILE_BYTES_MAX {
         return Err(format!("it has {bytes} bytes, more than {FILE_BYTES_MAX}"));
     }
-    let text = fs::read_to_string(path).map_err(|e| e.to_string())?;
+    fs::read_to_string(path).map_err(|e| e.to_string())
+}
+
+/// What a file says its language is, before it is read as YAML.
+pub(super) fn said_language(text: &str) -> Option<String> {
+    let line = text.lines().find_map(|l| l.strip_prefix("language:"))?;
+    Some(line.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned())
+}
+
+fn read_source(path: &Path, dir: &Path) -> Result<Option<GrammarSource>, String> {
+    let text = read_text(path)?;
     let folder = path.parent().filter(|p| *p != dir).and_then(Path::file_name).and_then(|n| n.to_str());
     // What the file says counts; a folder given directly (`--sentences custom_sentences/en`) has its own name.
-    let said = text
-        .lines()
-        .find_map(|l| l.strip_prefix("language:"))
-        .map(|l| l.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned());
+    let said = said_language(&text);
     let own = dir.file_name().and_then(|n| n.to_str());
     let tag = said.as_deref().or(folder).or(own).unwrap_or_default();
     let known = Lang::from_tag(tag);
@@ -298,6 +312,8 @@ mod tests {
         write("zh-CN/b.yaml", "language: zh-cn\n");
         write("de/c.yaml", "language: de\n");
         write("d.yml", "language: \"en\"  # mine\n");
+        write("en/tests.yaml", "tests: []\n");
+        write("tests/e.yaml", "language: en\n");
         let sources = load_sentences(dir.path()).expect("readable");
         let langs: Vec<_> = sources.iter().map(|s| s.lang).collect();
         assert_eq!(langs, [Lang::En, Lang::En, Lang::Zh]);
