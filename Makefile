@@ -59,7 +59,7 @@ train-stt: training/.cache/synthetic_zh.npy
 	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --steps 11000
 	cd training && $(abspath $(PYTHON)) export_onnx.py
 	$(CARGO) build --release --locked
-	cd training && $(abspath $(PYTHON)) calibrate_stt.py
+	cd training && $(abspath $(PYTHON)) calibrate_stt.py --shared $(abspath $(TIEBREAK_DATA))
 
 train-whisper: training/.cache/synthetic_zh.npy
 	cd training && $(abspath $(PYTHON)) train_stt.py whisper --steps 10000 --decoder-from 4000

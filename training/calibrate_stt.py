@@ -2,8 +2,8 @@
 
     python calibrate_stt.py --model ../models/stt-ctc.onnx --tiebreak ../target/release/tiebreak
 
-Speaks home commands and other sentences in voices that are held out (other sentences than the fixtures'),
-replays them, fits a logistic curve and writes it into the model's metadata `confidence` ("slope middle").
+Speaks home commands and other sentences in voices that are held out (other sentences than the fixtures'), some in
+rooms and noise, replays them, fits a logistic curve and writes it into the model's metadata `confidence` ("slope middle").
 Two numbers are fitted; the network is not touched.
 """
 
@@ -49,22 +49,40 @@ def fit(margins, right, steps=4000):
     return slope, float(middle)
 
 
+def disturbed(x, noises, r):
+    """In two of three cases a small room (noise that decays, RT60 0.15 to 0.5 s) or a noise at 5 to 30 dB, or both; any level."""
+    power = np.mean(x[np.abs(x) > 0.02] ** 2)
+    if r.random() < 0.4:
+        t = np.arange(int(0.5 * voices.RATE)) / voices.RATE
+        tail = r.normal(0, 1, len(t)) * 10 ** (-3 * t / r.uniform(0.15, 0.5))
+        tail *= r.uniform(0.1, 0.6) / np.sqrt(np.sum(tail ** 2))
+        tail[0] += 1
+        x = np.convolve(x, tail)[: len(x)]
+    if r.random() < 0.5:
+        noise = noises[r.integers(len(noises))]
+        noise = np.roll(noise, r.integers(len(noise)))[: len(x)]
+        x = x + np.resize(noise, len(x)) * np.sqrt(power / np.mean(noise ** 2)) * 10 ** (-r.uniform(5, 30) / 20)
+    x = x / np.abs(x).max() * r.uniform(0.05, 0.8)
+    return x + r.normal(0, 10 ** r.uniform(-4.5, -3), len(x))
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__)
     a.add_argument("--model", default=str(Path(__file__).parent.parent / "models/stt-ctc.onnx"))
     a.add_argument("--tiebreak", default=str(Path(__file__).parent.parent / "target/release/tiebreak"))
+    a.add_argument("--shared", default=os.environ.get("TIEBREAK_DATA", "../../shared/data"), help="its folder noise/ is heard behind the voices")
     a.add_argument("--seed", type=int, default=5)
     args = a.parse_args()
     rng = random.Random(args.seed)
-    sentences = [(s, l, True) for l, ss in (("en", EN), ("zh", ZH)) for s in ss] + [(s, l, False) for l, ss in (("en", EN_OTHER), ("zh", ZH_OTHER)) for s in ss * 2]
+    noises = [soundfile.read(p, dtype="float32")[0][: 20 * voices.RATE] for p in sorted(Path(args.shared, "noise").glob("*.flac"))]
+    sentences = [(s, l, True) for l, ss in (("en", EN), ("zh", ZH)) for s in ss * 2] + [(s, l, False) for l, ss in (("en", EN_OTHER), ("zh", ZH_OTHER)) for s in ss * 5]
     with tempfile.TemporaryDirectory() as d:
         config = Path(d) / "t.toml"
         config.write_text(f"[stt]\nmodel = {json.dumps(str(Path(args.model).resolve()))}\n")
         truth, files = {}, []
         for i, (text, lang, known) in enumerate(sentences):
             _, x = voices.random_held_out_voice(text, lang, rng)
-            x = np.concatenate([np.zeros(8000), x / max(1e-3, np.abs(x).max()) * rng.uniform(0.1, 0.8), np.zeros(12000)])
-            x += np.random.default_rng(i).normal(0, 10 ** rng.uniform(-4.5, -2.3), len(x))
+            x = disturbed(np.concatenate([np.zeros(8000), x / max(1e-3, np.abs(x).max()), np.zeros(12000)]), noises, np.random.default_rng(i))
             path = Path(d) / f"{i}.wav"
             soundfile.write(path, np.clip(x, -1, 1), 16000)
             truth[path.name] = text if known else None

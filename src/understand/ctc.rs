@@ -177,10 +177,8 @@ impl Recognizer for CtcRecognizer {
                 reading.text
             );
         }
-        // A wake phrase alone is a sentence only where nobody else has noticed it.
         let overheard = utterance.opening == Opening::Overheard;
-        let reading = reading.filter(|(_, r)| confidence >= CONFIDENCE_MIN && (overheard || !r.text.is_empty()));
-        if let Some((found, reading)) = reading {
+        if let Some((found, reading)) = reading.filter(|_| confidence >= CONFIDENCE_MIN) {
             let wake = reading.lead_in.map(|(phrase, units)| Detection {
                 word: self.wake_words.get(phrase).cloned().unwrap_or_default(),
                 score: confidence,

@@ -13,8 +13,9 @@ const BEAM: f32 = 22.0;
 const TOKENS_MAX: usize = 3000;
 /// Price of a frame that is skipped before the sentence, so that speech is explained rather than skipped.
 const LEAD_PRICE: f32 = 0.08;
-/// Price of a frame that is skipped after the sentence.
-const TAIL_PRICE: f32 = 0.35;
+/// Price of a frame that is skipped after the sentence. CTC's sounds are peaks of a frame or two, so this is about
+/// what a sound costs that is left over; a wrong one costs two to three times as much.
+const TAIL_PRICE: f32 = 1.5;
 
 /// The model's output: natural log of each unit's probability, `steps` rows of `units`.
 #[derive(Debug, Clone, Copy)]

@@ -58,6 +58,7 @@ struct Spelled {
     words: Vec<String>,
     /// Words from this index on are the wake phrases, which are heard, but not written.
     lead_ins: u32,
+    lead_in_count: usize,
     /// Where sentences begin that have a wake phrase before them.
     addressed: u32,
 }
@@ -84,13 +85,16 @@ impl UnitGraph {
         }
         let written = spelled.words.len() as u32;
         let sentences = std::mem::take(&mut spelled.starts);
-        let [start, addressed, after] = [spelled.node(), spelled.node(), spelled.node()];
-        spelled.out[start as usize].push(Edge { unit: None, to: addressed, word: None });
-        spelled.out[start as usize].push(Edge { unit: None, to: after, word: None });
-        for lead_in in lead_ins {
-            spelled.spell(lead_in, (addressed, after), units);
+        let [start, after, addressed, called] = std::array::from_fn(|_| spelled.node());
+        for (from, to) in [(start, after), (addressed, called)] {
+            for lead_in in lead_ins {
+                spelled.spell(lead_in, (from, to), units);
+            }
         }
-        spelled.ends.insert(after);
+        spelled.lead_in_count = lead_ins.len();
+        spelled.out[start as usize].push(Edge { unit: None, to: after, word: None });
+        spelled.out[called as usize].push(Edge { unit: None, to: after, word: None });
+        spelled.ends.insert(called);
         (spelled.lead_ins, spelled.addressed) = (written, addressed);
         for to in sentences {
             spelled.out[after as usize].push(Edge { unit: None, to, word: None });
@@ -214,8 +218,7 @@ impl Spelled {
         let mut state = 0;
         while state < sets.len() {
             graph.first.push(graph.arcs.len() as u32);
-            // Nothing at all is no sentence.
-            graph.ends.push(state as u32 != START && sets[state].iter().any(|n| self.ends.contains(n)));
+            graph.ends.push(sets[state].iter().any(|n| self.ends.contains(n)));
             let mut next: BTreeMap<Unit, BTreeSet<u32>> = BTreeMap::new();
             for &n in &sets[state] {
                 for e in &self.out[n as usize] {
@@ -273,7 +276,9 @@ impl Spelled {
         let mut next_word_at = path.len();
         while let Some((i, n, word)) = steps[at.0].get(&at.1).copied().flatten() {
             match word {
-                Some(w) if w >= self.lead_ins => lead_in = Some(((w - self.lead_ins) as usize, next_word_at)),
+                Some(w) if w >= self.lead_ins => {
+                    lead_in = Some(((w - self.lead_ins) as usize % self.lead_in_count.max(1), next_word_at));
+                }
                 Some(w) => {
                     words.push(w);
                     next_word_at = i;
@@ -341,7 +346,6 @@ mod tests {
             ("hey you打开灯", Some("打开灯")),
             ("hey turn off lamp", None),
             ("turn lamp", None),
-            ("hey you", Some("")),
         ] {
             assert_eq!(accepts(&g, START, &path(said)), text.is_some(), "{said}");
             let addressed = text.is_some() && said.starts_with("hey you");
@@ -350,5 +354,7 @@ mod tests {
             assert_eq!(lead_in, addressed.then_some((0, 6)), "{said}");
             assert_eq!(g.read(START, &path(said)).map(|r| r.text).as_deref(), text, "{said}");
         }
+        assert!(accepts(&g, START_ADDRESSED, &path("hey you")) && !accepts(&g, START, &path("hey you")));
+        assert_eq!(g.read(START_ADDRESSED, &path("hey you")), Some(Reading { text: "".into(), lead_in: Some((0, 6)) }));
     }
 }
