@@ -1,15 +1,18 @@
 //! The configuration in two steps: [`Raw`] is exactly what the user typed (unknown keys refused), [`Config`] is
 //! what it means, validated, with every fault named by file, key and remedy. docs/configuration.md lists all keys.
 
+mod arbiter;
+mod handlers;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::act::mqtt::{Broker, MqttSettings};
-use crate::decide::rules::{Policy, Rules};
+use crate::decide::remote::RemoteHandler;
+use crate::decide::rules::Rules;
 use crate::facts::error::Fault;
 use crate::facts::home::{EMBEDDED_HOME, Home, toml_fault};
 use crate::hear::listener::ListenSettings;
@@ -50,6 +53,10 @@ pub struct Config {
     pub threads: usize,
     /// The arbiter.
     pub rules: Rules,
+    /// Handlers outside the process.
+    pub remotes: Vec<RemoteHandler>,
+    /// Whether they may read what was said, and not only what it may mean.
+    pub share_transcript: bool,
     /// The broker.
     pub mqtt: MqttSettings,
 }
@@ -88,7 +95,8 @@ struct Raw {
     endpointer: RawEndpointer,
     stt: RawStt,
     intent: RawIntent,
-    arbiter: RawArbiter,
+    arbiter: arbiter::Raw,
+    handler: Vec<handlers::Raw>,
     mqtt: RawMqtt,
 }
 
@@ -116,7 +124,8 @@ impl Default for RawWake {
             ("computer", &["computer", "hey computer"]),
             ("tian_mao_jing_ling", &["天猫精灵"]),
         ];
-        let owned = |(word, spoken): (&str, &[&str])| (word.to_owned(), spoken.iter().map(|s| (*s).to_owned()).collect());
+        let owned =
+            |(word, spoken): (&str, &[&str])| (word.to_owned(), spoken.iter().map(|s| (*s).to_owned()).collect());
         Self {
             enabled: true,
             words: Vec::new(),
@@ -153,16 +162,6 @@ struct RawIntent {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct RawArbiter {
-    policy: Option<String>,
-    window_ms: Option<u64>,
-    wake_preference: Option<f64>,
-    margin: Option<f64>,
-    priority: Option<Vec<String>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
 struct RawMqtt {
     broker: Option<String>,
     host: Option<String>,
@@ -170,6 +169,7 @@ struct RawMqtt {
     user: Option<String>,
     password: Option<String>,
     base: Option<String>,
+    share_transcript: bool,
 }
 
 impl Config {
@@ -226,7 +226,9 @@ impl Config {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = raw.stt.threads.unwrap_or(cores.min(4));
         faults.between("stt.threads", threads as f64, 1.0, 64.0);
-        let rules = rules(raw.arbiter, raw.wake.handlers, &mut faults);
+        let remotes = handlers::remotes(raw.handler, &mut faults);
+        let rules = arbiter::rules(raw.arbiter, raw.wake.handlers, &mut faults);
+        let share_transcript = raw.mqtt.share_transcript;
         let mqtt = mqtt(raw.mqtt, &mut faults);
         let wake = raw.wake.enabled && !over.no_wake;
         // Whisper is too slow to try every pause and everything that people say to each other.
@@ -254,6 +256,8 @@ impl Config {
             engine,
             threads,
             rules,
+            remotes,
+            share_transcript,
             mqtt,
         })
     }
@@ -273,30 +277,6 @@ fn phrases(raw: BTreeMap<String, Vec<String>>, words: &[String], faults: &mut Fa
         }
     }
     out
-}
-
-fn rules(raw: RawArbiter, handlers: Option<BTreeMap<String, String>>, faults: &mut Faults) -> Rules {
-    let mut rules = Rules::default();
-    if let Some(name) = raw.policy {
-        rules.policy = Policy::from_name(&name).unwrap_or_else(|| {
-            faults.unknown("arbiter.policy", &name, "write \"utility\", \"fastest\", \"confidence\" or \"priority\"")
-        });
-    }
-    if let Some(window_ms) = raw.window_ms {
-        faults.between("arbiter.window_ms", window_ms as f64, 1.0, 10_000.0);
-        rules.window = Duration::from_millis(window_ms);
-    }
-    if let Some(preference) = raw.wake_preference {
-        faults.between("arbiter.wake_preference", preference, 0.0, 10.0);
-        rules.wake_preference = preference;
-    }
-    if let Some(margin) = raw.margin {
-        faults.between("arbiter.margin", margin, 0.0, 1.0);
-        rules.margin = margin;
-    }
-    rules.priority = raw.priority.unwrap_or(rules.priority);
-    rules.wake_words = handlers.unwrap_or(rules.wake_words);
-    rules
 }
 
 fn mqtt(raw: RawMqtt, faults: &mut Faults) -> MqttSettings {
@@ -387,6 +367,20 @@ mod tests {
     }
 
     #[test]
+    fn handlers_outside_are_registered() {
+        let text = "[[handler]]\nname = \"far\"\nlanguages = [\"zh-CN\"]\nconfidence_max = 0.8\nacts = \"command\"";
+        let config = load(text).expect("valid");
+        let far = &config.remotes[0];
+        assert_eq!(
+            (far.name.as_str(), far.confidence_max, far.acts),
+            ("far", 0.8, crate::decide::remote::Acts::Command)
+        );
+        assert_eq!(far.languages, [crate::facts::intent::Lang::Zh]);
+        let twice = load(&format!("{text}\n{text}")).expect_err("twice the same name");
+        assert_eq!(twice[0].key, "handler[1].name");
+    }
+
+    #[test]
     fn each_fault_names_file_key_and_remedy() {
         for (text, key) in [
             ("colour = 1", "1:1"),
@@ -400,6 +394,14 @@ mod tests {
             ("[mqtt]\nhost = \"h\"\npassword = \"p\"", "mqtt.password"),
             ("[wake.thresholds]\nhey_siri = 2.0", "wake.thresholds.hey_siri"),
             ("home = \"no/such/home.toml\"", ""),
+            ("[[handler]]\nname = \"a/b\"\nacts = \"itself\"", "handler[0].name"),
+            ("[[handler]]\nname = \"siri\"\nacts = \"itself\"", "handler[0].name"),
+            ("[[handler]]\nname = \"far\"", "handler[0].acts"),
+            ("[[handler]]\nname = \"far\"\nacts = \"both\"", "handler[0].acts"),
+            ("[[handler]]\nname = \"far\"\nacts = \"itself\"\nlanguages = []", "handler[0].languages"),
+            ("[[handler]]\nname = \"far\"\nacts = \"itself\"\nlanguages = [\"tlh\"]", "handler[0].languages"),
+            ("[[handler]]\nname = \"far\"\nacts = \"itself\"\nconfidence_max = nan", "handler[0].confidence_max"),
+            ("[[handler]]\nacts = \"itself\"", "1:1"),
         ] {
             let faults = load(text).expect_err(text);
             assert!(

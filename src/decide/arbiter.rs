@@ -75,6 +75,8 @@ struct Seat {
     /// The first answer after the close: its confidence and time.
     late: Option<(Option<f32>, Duration)>,
     repeats: u32,
+    /// Answers to other decisions that came while this one was open.
+    strays: u32,
 }
 
 impl<'r> Auction<'r> {
@@ -87,7 +89,15 @@ impl<'r> Auction<'r> {
                 // A maximum that is no number promises nothing, so nothing may be concluded from it.
                 let confidence_max = if p.confidence_max.is_nan() { 1.0 } else { p.confidence_max.clamp(0.0, 1.0) };
                 let called = called == Some(p.name.as_str());
-                seats.push(Seat { name: p.name.clone(), confidence_max, called, answer: None, late: None, repeats: 0 });
+                seats.push(Seat {
+                    name: p.name.clone(),
+                    confidence_max,
+                    called,
+                    answer: None,
+                    late: None,
+                    repeats: 0,
+                    strays: 0,
+                });
             }
         }
         seats.sort_by(|a, b| {
@@ -112,6 +122,13 @@ impl<'r> Auction<'r> {
         }
         seat.answer = Some((answer, now));
         Taken::Counted
+    }
+
+    /// Notes that `handler` answered some other decision; such an answer never counts, the receipt mentions it.
+    pub fn stray(&mut self, handler: &str) {
+        if let Some(seat) = self.seats.iter_mut().find(|s| s.name == handler) {
+            seat.strays = seat.strays.saturating_add(1);
+        }
     }
 
     /// Says that it is `now` and that every answer which has come until `now` was handed in. Returns the
@@ -282,7 +299,7 @@ impl<'r> Auction<'r> {
             confidence,
             at_ms,
             outcome,
-            reason: with_repeats(reason, seat.repeats),
+            reason: noted(reason, seat.repeats, seat.strays),
         };
         match (&seat.answer, &seat.late) {
             (Some((Answer::Bid(bid), at)), _) => {
@@ -311,10 +328,10 @@ impl Seat {
     }
 }
 
-fn with_repeats(reason: Option<String>, repeats: u32) -> Option<String> {
-    if repeats == 0 {
-        return reason;
-    }
-    let note = format!("answered {repeats} more time(s), not counted");
-    Some(reason.map_or(note.clone(), |r| format!("{r}; {note}")))
+/// `reason`, with what else is to be said about answers that do not count.
+fn noted(reason: Option<String>, repeats: u32, strays: u32) -> Option<String> {
+    let repeated = (repeats > 0).then(|| format!("answered {repeats} more time(s), not counted"));
+    let strayed = (strays > 0).then(|| format!("answered another decision {strays} time(s), not counted"));
+    let parts: Vec<String> = [reason, repeated, strayed].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }

@@ -176,7 +176,7 @@ const VALUE_OF_A_REPLY: f64 = 0.8;
 
 fn value(proposal: &Proposal) -> f64 {
     match proposal {
-        Proposal::Act(_) | Proposal::Publish(_) => VALUE_MAX,
+        Proposal::Act(_) | Proposal::Publish(_) | Proposal::Itself => VALUE_MAX,
         Proposal::Reply(_) => VALUE_OF_A_REPLY,
     }
 }

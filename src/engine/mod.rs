@@ -271,6 +271,8 @@ impl LineParts {
             auctioneer: Auctioneer::new(handlers, self.config.rules.clone(), Arc::clone(&self.clock)),
             fence: Fence::default(),
             link,
+            remotes: self.config.remotes,
+            share_transcript: self.config.share_transcript,
             home: Arc::new(self.config.home),
             home_file: self.config.home_file,
             clock: self.clock,
@@ -307,7 +309,6 @@ async fn take_sentences(
                 }
             }
             Some(Incoming::Refused { topic, reason }) => tracing::warn!("{topic}: {reason}"),
-            Some(Incoming::Bid { handler, .. }) => tracing::warn!("{handler} sent a bid but is no registered handler"),
             None => return,
         }
     }

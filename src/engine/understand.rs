@@ -8,9 +8,9 @@ use tokio::sync::mpsc;
 use ulid::Ulid;
 
 use super::stamps::Stamps;
+use crate::facts::audio::SampleIndex;
 use crate::facts::clock::Clock;
 use crate::facts::intent::{Hypothesis, Lang};
-use crate::facts::audio::SampleIndex;
 use crate::facts::utterance::{Detection, Opening, Transcript, Utterance};
 use crate::receipt::Timeline;
 use crate::understand::Understanding;

@@ -262,7 +262,13 @@ impl Endpointer {
                     }
                     *paused = Some(*speech_end);
                     let (start, speech_start, speech_end) = (*start, *speech_start, *speech_end);
-                    return Some(Event::Paused(Bounds { start, speech_start, speech_end, endpoint: end, cut_off: false }));
+                    return Some(Event::Paused(Bounds {
+                        start,
+                        speech_start,
+                        speech_end,
+                        endpoint: end,
+                        cut_off: false,
+                    }));
                 }
                 let cut_off = *speech_end + samples_in_ms(CUT_OFF_MS) > end;
                 let (start, speech_start, speech_end) = (*start, *speech_start, *speech_end);

@@ -28,7 +28,12 @@ pub struct ListenSettings {
 
 impl Default for ListenSettings {
     fn default() -> Self {
-        Self { endpointer: EndpointerSettings::default(), wake: WakeSettings::default(), overhear: false, wake_tail_ms: 96 }
+        Self {
+            endpointer: EndpointerSettings::default(),
+            wake: WakeSettings::default(),
+            overhear: false,
+            wake_tail_ms: 96,
+        }
     }
 }
 

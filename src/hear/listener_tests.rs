@@ -141,7 +141,8 @@ fn a_pause_gives_a_draft_and_its_end_the_utterance() {
     let (last, drafts) = said.split_last().expect("an utterance");
     assert!(!last.draft && drafts.len() >= 2 && drafts.iter().all(|d| d.draft && !d.cut_off), "{}", summary(&heard));
     let sentence_ms = sentence().len() as f64 / 16.0;
-    let first = drafts.iter().find(|d| d.endpoint.as_ms() > 2300.0 + sentence_ms).expect("one after the first sentence");
+    let first =
+        drafts.iter().find(|d| d.endpoint.as_ms() > 2300.0 + sentence_ms).expect("one after the first sentence");
     near(first.endpoint, 2300.0 + sentence_ms + 240.0, 60.0, "the first draft");
     near(drafts[drafts.len() - 1].endpoint, last.endpoint.as_ms() - 260.0, 40.0, "the last draft");
     assert!(said.iter().all(|u| u.start == last.start && u.opening == last.opening), "they are one utterance");

@@ -2,9 +2,9 @@
 //! The search itself is in ctc_search.rs.
 
 use super::ctc_search::{LogProbs, search};
+use super::pronounce::{EMBEDDED_LEXICON, Lexicon};
 use super::stt::{Recognized, Recognizer};
 use super::unit_graph::{START, START_ADDRESSED, UnitGraph};
-use super::pronounce::{EMBEDDED_LEXICON, Lexicon};
 use super::units::{Alphabet, Units};
 use super::word_graph::WordGraph;
 use crate::facts::audio::{SAMPLE_RATE_HZ, samples_in_ms};
@@ -97,7 +97,17 @@ impl CtcRecognizer {
         let wake_words = phrases.iter().map(|p| p.word.clone()).collect();
         let graph = UnitGraph::build(speakable, &lead_ins, &sounds)
             .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))?;
-        Ok(Self { model, units, letters, graph, mel: LogMel::new(), wake_words, frames_per_step, frames_max, confidence })
+        Ok(Self {
+            model,
+            units,
+            letters,
+            graph,
+            mel: LogMel::new(),
+            wake_words,
+            frames_per_step,
+            frames_max,
+            confidence,
+        })
     }
 
     /// The model's rows over units, and over letters.
@@ -108,7 +118,8 @@ impl CtcRecognizer {
         frames.truncate(self.frames_max);
         mel::normalise(&mut frames);
         let flat: &[f32] = frames.as_flattened();
-        let mut out = self.model.run(&[("features", &[1, frames.len(), mel::BANDS], flat)])?.into_iter().map(|(_, v)| v);
+        let mut out =
+            self.model.run(&[("features", &[1, frames.len(), mel::BANDS], flat)])?.into_iter().map(|(_, v)| v);
         Ok((out.next().unwrap_or_default(), out.next().unwrap_or_default()))
     }
 }

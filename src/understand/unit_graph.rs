@@ -315,7 +315,13 @@ mod tests {
         let zh = graph(&[(0, 1, "打开"), (1, 2, "灯"), (1, 2, "lamp")], 2);
         let g = UnitGraph::build(&[en, zh], &["hey you".into()], &units).expect("small");
         let path = |s: &str| -> Vec<Unit> {
-            units.pronounce(s).expect("known").into_iter().flat_map(|readings| readings.into_iter().next_back()).flatten().collect()
+            units
+                .pronounce(s)
+                .expect("known")
+                .into_iter()
+                .flat_map(|readings| readings.into_iter().next_back())
+                .flatten()
+                .collect()
         };
         for (said, text) in [
             ("turn on lamp", Some("turn on lamp")),

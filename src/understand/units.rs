@@ -172,15 +172,19 @@ pub(crate) mod tests {
 
     fn alphabet() -> Alphabet {
         let letters = ('a'..='z').map(|c| c.to_string());
-        let list: Vec<String> =
-            ["_".to_owned(), " ".to_owned()].into_iter().chain(letters).chain(PINYIN.split(' ').map(str::to_owned)).collect();
+        let list: Vec<String> = ["_".to_owned(), " ".to_owned()]
+            .into_iter()
+            .chain(letters)
+            .chain(PINYIN.split(' ').map(str::to_owned))
+            .collect();
         Alphabet::parse(&list.join("\n"), "test", "units").expect("a short list")
     }
 
     /// Units in which every English letter sounds like itself.
     pub(crate) fn small_alphabet() -> Units {
         let rules: String = ('a'..='z').map(|c| format!("[{c}]\t{c}\n")).collect();
-        let lexicon = Lexicon::parse(&format!("[words]\nwell\tw e l\tw i l\n[rules]\n{rules}"), "test").expect("well formed");
+        let lexicon =
+            Lexicon::parse(&format!("[words]\nwell\tw e l\tw i l\n[rules]\n{rules}"), "test").expect("well formed");
         Units::new(&alphabet(), lexicon, "test").expect("no unit twice")
     }
 
@@ -223,7 +227,9 @@ pub(crate) mod tests {
         assert!(readings.contains(&"tiao".to_owned()) && readings.contains(&"diao".to_owned()), "{readings:?}");
         let said = units.pronounce("well打 on").expect("all can be said");
         assert_eq!(said.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1, 1]);
-        assert!(units.pronounce("on 🙂").is_none() && units.pronounce("Q").is_none() && units.pronounce("21").is_none());
+        assert!(
+            units.pronounce("on 🙂").is_none() && units.pronounce("Q").is_none() && units.pronounce("21").is_none()
+        );
     }
 
     #[test]
