@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::act::journal::JournalSettings;
 use crate::act::mqtt::{Broker, MqttSettings};
 use crate::decide::remote::RemoteHandler;
 use crate::decide::rules::Rules;
@@ -57,6 +58,8 @@ pub struct Config {
     pub remotes: Vec<RemoteHandler>,
     /// Whether they may read what was said, and not only what it may mean.
     pub share_transcript: bool,
+    /// Receipts on disk; `None`: none are kept.
+    pub journal: Option<JournalSettings>,
     /// The broker.
     pub mqtt: MqttSettings,
 }
@@ -97,6 +100,7 @@ struct Raw {
     intent: RawIntent,
     arbiter: arbiter::Raw,
     handler: Vec<handlers::Raw>,
+    receipts: RawReceipts,
     mqtt: RawMqtt,
 }
 
@@ -158,6 +162,13 @@ struct RawStt {
 #[serde(deny_unknown_fields, default)]
 struct RawIntent {
     model: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawReceipts {
+    dir: Option<PathBuf>,
+    keep_days: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -228,6 +239,9 @@ impl Config {
         faults.between("stt.threads", threads as f64, 1.0, 64.0);
         let remotes = handlers::remotes(raw.handler, &mut faults);
         let rules = arbiter::rules(raw.arbiter, raw.wake.handlers, &mut faults);
+        let keep_days = raw.receipts.keep_days.unwrap_or(30);
+        faults.between("receipts.keep_days", f64::from(keep_days), 1.0, 36_500.0);
+        let journal = raw.receipts.dir.map(|dir| JournalSettings { dir: beside(dir), keep_days });
         let share_transcript = raw.mqtt.share_transcript;
         let mqtt = mqtt(raw.mqtt, &mut faults);
         let wake = raw.wake.enabled && !over.no_wake;
@@ -258,6 +272,7 @@ impl Config {
             rules,
             remotes,
             share_transcript,
+            journal,
             mqtt,
         })
     }
@@ -394,6 +409,7 @@ mod tests {
             ("[mqtt]\nhost = \"h\"\npassword = \"p\"", "mqtt.password"),
             ("[wake.thresholds]\nhey_siri = 2.0", "wake.thresholds.hey_siri"),
             ("home = \"no/such/home.toml\"", ""),
+            ("[receipts]\nkeep_days = 0", "receipts.keep_days"),
             ("[[handler]]\nname = \"a/b\"\nacts = \"itself\"", "handler[0].name"),
             ("[[handler]]\nname = \"siri\"\nacts = \"itself\"", "handler[0].name"),
             ("[[handler]]\nname = \"far\"", "handler[0].acts"),

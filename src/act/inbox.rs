@@ -110,7 +110,7 @@ impl Inbox {
                 risk: raw.risk.unwrap_or(Risk::Medium),
                 proposal: raw.command.map_or(Ok(Proposal::Itself), |c| self.command(c).map(Proposal::Publish))?,
             })),
-            (None, Some(confidence)) => Err(format!("its confidence {confidence} is not within 0 to 1")),
+            (None, Some(confidence)) => Err(format!("its confidence {confidence:?} is not within 0 to 1")),
             _ => Err("it must hold either \"confidence\" or \"decline\"".into()),
         }
     }

@@ -27,6 +27,8 @@ pub enum Command {
     Replay(Replay),
     /// Understand, arbitrate and act on a written sentence; `-` reads one sentence a line from stdin.
     Say(Say),
+    /// Explain the last decision, or a given one, in plain words (needs `receipts.dir`).
+    Why(Why),
     /// Validate configuration, home, grammars, models, broker and audio devices.
     Check(ConfigFlag),
     /// List the capture devices.
@@ -63,6 +65,18 @@ pub struct Common {
     /// Take the sound as if the wake word had just been spoken.
     #[arg(long)]
     pub no_wake: bool,
+}
+
+/// `tiebreak why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// Decision id, or its beginning (default: the last decision).
+    pub id: Option<String>,
+    /// Print the receipt as JSON instead.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigFlag,
 }
 
 /// `tiebreak run`.

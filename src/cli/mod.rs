@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod show;
+mod why;
 
 use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
@@ -10,7 +11,7 @@ use std::path::Path;
 
 use clap::Parser;
 
-use self::args::{Cli, Command, Common, ConfigFlag, Replay, Run, Say};
+use self::args::{Cli, Command, Common, ConfigFlag, Replay, Run, Say, Why};
 use self::show::Style;
 use crate::config::{Config, Overrides};
 use crate::engine::{Engine, Needs};
@@ -57,6 +58,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Run(a) => live(a),
         Command::Replay(a) => replay(a),
         Command::Say(a) => say(a),
+        Command::Why(a) => why(&a),
         Command::Check(a) => with_config(&a, &Overrides::default(), |config| check::check(&config)),
         Command::Devices => check::devices(),
         Command::Models(a) => with_config(&a, &Overrides::default(), |config| check::models(&config)),
@@ -116,6 +118,28 @@ fn say(args: Say) -> Exit {
                 Err(faults) => report(&faults),
             }
         })
+    })
+}
+
+fn why(args: &Why) -> Exit {
+    with_config(&args.config, &Overrides::default(), |config| {
+        let Some(journal) = &config.journal else {
+            return report(&[Fault::new("receipts", "dir", "no receipts are kept", "set receipts.dir to a folder")]);
+        };
+        match why::find(&journal.dir, args.id.as_deref()) {
+            Ok(receipt) if args.json => match print_one(&receipt, true, Style::Plain) {
+                Ok(()) => Exit::Ok,
+                Err(_) => Exit::Failed,
+            },
+            Ok(receipt) => {
+                print!("{}", why::explain(&receipt));
+                Exit::Ok
+            }
+            Err(fault) => {
+                report(&[fault]);
+                Exit::Failed
+            }
+        }
     })
 }
 

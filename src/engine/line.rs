@@ -34,6 +34,8 @@ pub struct Line {
     pub remotes: Vec<RemoteHandler>,
     /// Whether they may read what was said.
     pub share_transcript: bool,
+    /// Where receipts are written down; `None` if they are not.
+    pub journal: Option<crossbeam_channel::Sender<Receipt>>,
     /// The house.
     pub home: Arc<Home>,
     /// Its file, for messages.
@@ -54,6 +56,11 @@ impl Line {
             let receipt = self.decide(u).await;
             if let Some(link) = &self.link {
                 link.publish_receipt(&receipt);
+            }
+            if let Some(journal) = &self.journal
+                && journal.try_send(receipt.clone()).is_err()
+            {
+                tracing::warn!("the disk is too slow: receipt {} was not written down", receipt.id);
             }
             if receipts.send(receipt).await.is_err() {
                 break;
