@@ -14,6 +14,7 @@ use crate::act::journal::JournalSettings;
 use crate::act::mqtt::{Broker, MqttSettings};
 use crate::decide::remote::RemoteHandler;
 use crate::decide::rules::Rules;
+use crate::decide::{siri, tmall};
 use crate::facts::error::Fault;
 use crate::facts::home::{EMBEDDED_HOME, Home, toml_fault};
 use crate::hear::listener::ListenSettings;
@@ -239,6 +240,9 @@ impl Config {
         faults.between("stt.threads", threads as f64, 1.0, 64.0);
         let remotes = handlers::remotes(raw.handler, &mut faults);
         let rules = arbiter::rules(raw.arbiter, raw.wake.handlers, &mut faults);
+        let names: Vec<&str> =
+            [siri::NAME, tmall::NAME].into_iter().chain(remotes.iter().map(|h| h.name.as_str())).collect();
+        arbiter::check_names(&rules, &home, &names, &mut faults);
         let keep_days = raw.receipts.keep_days.unwrap_or(30);
         faults.between("receipts.keep_days", f64::from(keep_days), 1.0, 36_500.0);
         let journal = raw.receipts.dir.map(|dir| JournalSettings { dir: beside(dir), keep_days });
@@ -409,6 +413,12 @@ mod tests {
             ("[mqtt]\nhost = \"h\"\npassword = \"p\"", "mqtt.password"),
             ("[wake.thresholds]\nhey_siri = 2.0", "wake.thresholds.hey_siri"),
             ("home = \"no/such/home.toml\"", ""),
+            ("[arbiter.pins]\nlight = \"nobody\"", "arbiter.pins.light"),
+            ("[arbiter.pins]\nspaceship = \"siri\"", "arbiter.pins.spaceship"),
+            ("[arbiter.risk]\n\"lock.nowhere\" = \"high\"", "arbiter.risk.lock.nowhere"),
+            ("[arbiter.reserve]\nhigh = { award = 0.9, ask = 0.95 }", "arbiter.reserve.high.ask"),
+            ("[arbiter.reserve]\nhigh = { award = 1.9, ask = 0.5 }", "arbiter.reserve.high.award"),
+            ("[arbiter.cost]\nlow = -1.0", "arbiter.cost.low"),
             ("[receipts]\nkeep_days = 0", "receipts.keep_days"),
             ("[[handler]]\nname = \"a/b\"\nacts = \"itself\"", "handler[0].name"),
             ("[[handler]]\nname = \"siri\"\nacts = \"itself\"", "handler[0].name"),

@@ -7,8 +7,8 @@
 //! are the [`receipt::Receipt`].
 //!
 //! # Reading order
-//! Imports go down only: `facts` <- `config`, `receipt` <- `hear`, `understand`, `decide` <- `act` <- `engine`
-//! <- `main`. The three middle folders never import each other (tests/imports.rs checks it).
+//! Imports go down only: `facts` <- `config`, `receipt` <- `hear`, `understand`, `decide` <- `act` <- `config`,
+//! `simulate` <- `engine` <- `main`. The three middle folders never import each other (tests/imports.rs checks it).
 
 pub mod facts;
 
@@ -23,6 +23,8 @@ pub mod understand;
 pub mod decide;
 
 pub mod act;
+
+pub mod simulate;
 
 pub mod config;
 

@@ -132,6 +132,18 @@ fn why_explains_what_was_written_down() {
 }
 
 #[test]
+fn simulated_auctions_are_the_same_for_the_same_seed() {
+    let args = ["simulate", "--auctions", "2000", "--seed", "42", "--json"];
+    let (one, two) = (tiebreak(&args, ""), tiebreak(&args, ""));
+    assert_eq!(one.status.code(), Some(0), "{}", stderr(&one));
+    assert_eq!(one.stdout, two.stdout);
+    let report = &receipts(&one)[0];
+    assert_eq!((report["violation_count"].as_u64(), report["policies"].as_array().map(Vec::len)), (Some(0), Some(4)));
+    assert!(report["policies"][0]["decision_ms"]["p95"].as_f64().is_some_and(|ms| ms <= 500.0), "{report}");
+    assert_eq!(tiebreak(&["simulate", "--policy", "loudest"], "").status.code(), Some(2));
+}
+
+#[test]
 fn a_broker_that_is_not_there_is_named_and_nothing_hangs() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound").port();

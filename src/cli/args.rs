@@ -29,6 +29,8 @@ pub enum Command {
     Say(Say),
     /// Explain the last decision, or a given one, in plain words (needs `receipts.dir`).
     Why(Why),
+    /// Hold made-up auctions in virtual time: does an invariant break, and which policy decides best?
+    Simulate(Simulate),
     /// Validate configuration, home, grammars, models, broker and audio devices.
     Check(ConfigFlag),
     /// List the capture devices.
@@ -65,6 +67,23 @@ pub struct Common {
     /// Take the sound as if the wake word had just been spoken.
     #[arg(long)]
     pub no_wake: bool,
+}
+
+/// `tiebreak simulate`.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// How many, for each policy.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub auctions: u64,
+    /// The first auction's seed; the same seed gives the same figures.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// utility, confidence, priority or fastest (default: all four).
+    #[arg(long, value_name = "P")]
+    pub policy: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `tiebreak why`.

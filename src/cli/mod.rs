@@ -11,13 +11,15 @@ use std::path::Path;
 
 use clap::Parser;
 
-use self::args::{Cli, Command, Common, ConfigFlag, Replay, Run, Say, Why};
+use self::args::{Cli, Command, Common, ConfigFlag, Replay, Run, Say, Simulate, Why};
 use self::show::Style;
 use crate::config::{Config, Overrides};
+use crate::decide::rules::Policy;
 use crate::engine::{Engine, Needs};
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
 use crate::receipt::Receipt;
+use crate::simulate::{self, Plan};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Replay(a) => replay(a),
         Command::Say(a) => say(a),
         Command::Why(a) => why(&a),
+        Command::Simulate(a) => simulate(&a),
         Command::Check(a) => with_config(&a, &Overrides::default(), |config| check::check(&config)),
         Command::Devices => check::devices(),
         Command::Models(a) => with_config(&a, &Overrides::default(), |config| check::models(&config)),
@@ -119,6 +122,25 @@ fn say(args: Say) -> Exit {
             }
         })
     })
+}
+
+fn simulate(args: &Simulate) -> Exit {
+    let policies = match args.policy.as_deref().map(|name| Policy::from_name(name).ok_or(name)) {
+        None => Policy::ALL.to_vec(),
+        Some(Ok(policy)) => vec![policy],
+        Some(Err(name)) => {
+            eprintln!("tiebreak: --policy {name}: write utility, confidence, priority or fastest");
+            return Exit::Usage;
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let report = simulate::run(&Plan { auctions: args.auctions, seed: args.seed, policies, threads });
+    if args.json {
+        println!("{}", report.json());
+    } else {
+        print!("{}", report.text());
+    }
+    if report.violation_count == 0 { Exit::Ok } else { Exit::Failed }
 }
 
 fn why(args: &Why) -> Exit {

@@ -25,6 +25,8 @@ pub struct Participant {
 pub struct Terms<'a> {
     /// The wake word, if one was spoken.
     pub wake: Option<&'a str>,
+    /// The handler that the user pinned for this, if any.
+    pub pinned: Option<&'a str>,
     /// The hypotheses became ready.
     pub opened: Duration,
     /// An answer that comes at this instant still counts, a later one does not.
@@ -55,6 +57,9 @@ pub struct Decision {
     pub proposal: Option<Proposal>,
 }
 
+/// The score of the handler that the user pinned: no other bid comes near it.
+const PIN: f64 = f64::INFINITY;
+
 /// One auction.
 #[derive(Debug)]
 pub struct Auction<'r> {
@@ -71,6 +76,7 @@ struct Seat {
     name: String,
     confidence_max: f32,
     called: bool,
+    pinned: bool,
     answer: Option<(Answer, Duration)>,
     /// The first answer after the close: its confidence and time.
     late: Option<(Option<f32>, Duration)>,
@@ -93,6 +99,7 @@ impl<'r> Auction<'r> {
                     name: p.name.clone(),
                     confidence_max,
                     called,
+                    pinned: terms.pinned == Some(p.name.as_str()),
                     answer: None,
                     late: None,
                     repeats: 0,
@@ -179,7 +186,7 @@ impl<'r> Auction<'r> {
         };
         let award_min = self.rules.reserve.all().iter().map(|r| r.award).fold(f32::INFINITY, f32::min);
         outstanding.all(|(i, s)| {
-            let most = self.rules.score_max(s.confidence_max, s.called);
+            let most = if s.pinned { PIN } else { self.rules.score_max(s.confidence_max, s.called) };
             // Too weak for any reserve; or unable to raise the top and, if near it, behind in the order.
             s.confidence_max < award_min || (most <= top && (!self.is_near(most, top) || winner < i))
         })
@@ -202,7 +209,8 @@ impl<'r> Auction<'r> {
         self.seats.iter().enumerate().filter_map(|(i, seat)| {
             let (bid, at) = seat.bid()?;
             let reached = bid.confidence >= self.rules.reserve.of(bid.risk).award;
-            reached.then(|| (i, self.rules.score(bid, seat.called, at.saturating_sub(self.opened))))
+            let score = || self.rules.score(bid, seat.called, at.saturating_sub(self.opened));
+            reached.then(|| (i, if seat.pinned { PIN } else { score() }))
         })
     }
 
@@ -250,6 +258,7 @@ impl<'r> Auction<'r> {
         let mut why =
             format!("{} bid {:.2} against {}'s {:.2}", seat.name, bid.confidence, other.name, other_bid.confidence);
         why += match self.rules.policy {
+            _ if seat.pinned => "; you pinned this to it",
             Policy::Fastest if !tie => "; it answered first",
             Policy::Fastest => "; both answered at once, and it comes first in the stated order",
             _ if seat.called => "; it was called by name",

@@ -99,10 +99,12 @@ impl Auctioneer {
             .map(|h| Participant { name: h.name().to_owned(), confidence_max: h.confidence_max() })
             .collect();
         participants.extend(remotes.iter().flat_map(|r| r.handlers).map(RemoteHandler::participant));
-        let terms = Terms { wake: ask.wake.as_deref(), opened: slot.opened, deadline: slot.deadline };
+        let best = ask.hypotheses.first();
+        let pinned = self.rules.pinned(best);
+        let terms = Terms { wake: ask.wake.as_deref(), pinned, opened: slot.opened, deadline: slot.deadline };
         let mut auction = Auction::open(&participants, &self.rules, terms);
         for h in &self.handlers {
-            let answer = handler::ask(h.as_ref(), ask);
+            let answer = self.rules.raised(handler::ask(h.as_ref(), ask), best);
             auction.answer(h.name(), answer, self.clock.now());
         }
         let strangers = match remotes {
@@ -134,7 +136,8 @@ impl Auctioneer {
             match handlers.iter().find(|h| h.name == a.handler) {
                 Some(_) if a.id != ask.id => auction.stray(&a.handler),
                 Some(h) => {
-                    auction.answer(&h.name, h.vetted(a.answer, ask, home), now);
+                    let answer = self.rules.raised(h.vetted(a.answer, ask, home), ask.hypotheses.first());
+                    auction.answer(&h.name, answer, now);
                 }
                 None if strangers.len() < STRANGERS_MAX && !strangers.contains(&a.handler) => {
                     strangers.push(a.handler);
