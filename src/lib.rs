@@ -26,6 +26,8 @@ pub mod act;
 
 pub mod simulate;
 
+pub mod calibrate;
+
 pub mod config;
 
 pub mod engine;

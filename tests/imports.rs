@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["receipt", "onnx"],
     &["hear", "understand", "decide"],
     &["act"],
-    &["config", "simulate"],
+    &["config", "simulate", "calibrate"],
     &["engine"],
     &["cli"],
 ];

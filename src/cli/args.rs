@@ -31,6 +31,8 @@ pub enum Command {
     Why(Why),
     /// Hold made-up auctions in virtual time: does an invariant break, and which policy decides best?
     Simulate(Simulate),
+    /// Compare what handlers bid with how often they were right, per handler and language.
+    Calibrate(Calibrate),
     /// Validate configuration, home, grammars, models, broker and audio devices.
     Check(ConfigFlag),
     /// List the capture devices.
@@ -81,6 +83,20 @@ pub struct Simulate {
     /// utility, confidence, priority or fastest (default: all four).
     #[arg(long, value_name = "P")]
     pub policy: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tiebreak calibrate`.
+#[derive(Debug, Args)]
+pub struct Calibrate {
+    /// Files of receipts (one JSON object a line), or folders as `receipts.dir`.
+    #[arg(required = true, value_name = "RECEIPTS")]
+    pub receipts: Vec<PathBuf>,
+    /// Folder of sidecars that say what each recording should come to.
+    #[arg(long, value_name = "DIR")]
+    pub truth: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,7 @@
 //! The command line: what was typed -> a call of the engine -> lines on stdout and an exit code.
 
 mod args;
+mod calibrate;
 mod check;
 mod show;
 mod why;
@@ -61,6 +62,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Replay(a) => replay(a),
         Command::Say(a) => say(a),
         Command::Why(a) => why(&a),
+        Command::Calibrate(a) => calibrate::calibrate(&a),
         Command::Simulate(a) => simulate(&a),
         Command::Check(a) => with_config(&a, &Overrides::default(), |config| check::check(&config)),
         Command::Devices => check::devices(),
