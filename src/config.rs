@@ -1,15 +1,20 @@
 //! The configuration in two steps: [`Raw`] is exactly what the user typed (unknown keys refused), [`Config`] is
 //! what it means, validated, with every fault named by file, key and remedy. docs/configuration.md lists all keys.
 
+mod arbiter;
+mod handlers;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::act::journal::JournalSettings;
 use crate::act::mqtt::{Broker, MqttSettings};
-use crate::decide::rules::{Policy, Rules};
+use crate::decide::remote::RemoteHandler;
+use crate::decide::rules::Rules;
+use crate::decide::{siri, tmall};
 use crate::facts::error::Fault;
 use crate::facts::home::{EMBEDDED_HOME, Home, toml_fault};
 use crate::hear::listener::ListenSettings;
@@ -53,6 +58,12 @@ pub struct Config {
     pub threads: usize,
     /// The arbiter.
     pub rules: Rules,
+    /// Handlers outside the process.
+    pub remotes: Vec<RemoteHandler>,
+    /// Whether they may read what was said, and not only what it may mean.
+    pub share_transcript: bool,
+    /// Receipts on disk; `None`: none are kept.
+    pub journal: Option<JournalSettings>,
     /// The broker.
     pub mqtt: MqttSettings,
 }
@@ -91,7 +102,9 @@ struct Raw {
     endpointer: RawEndpointer,
     stt: RawStt,
     intent: RawIntent,
-    arbiter: RawArbiter,
+    arbiter: arbiter::Raw,
+    handler: Vec<handlers::Raw>,
+    receipts: RawReceipts,
     mqtt: RawMqtt,
 }
 
@@ -157,12 +170,9 @@ struct RawIntent {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct RawArbiter {
-    policy: Option<String>,
-    window_ms: Option<u64>,
-    wake_preference: Option<f64>,
-    margin: Option<f64>,
-    priority: Option<Vec<String>>,
+struct RawReceipts {
+    dir: Option<PathBuf>,
+    keep_days: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -174,6 +184,7 @@ struct RawMqtt {
     user: Option<String>,
     password: Option<String>,
     base: Option<String>,
+    share_transcript: bool,
 }
 
 impl Config {
@@ -232,7 +243,15 @@ impl Config {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = raw.stt.threads.unwrap_or(cores.min(4));
         faults.between("stt.threads", threads as f64, 1.0, 64.0);
-        let rules = rules(raw.arbiter, raw.wake.handlers, &mut faults);
+        let remotes = handlers::remotes(raw.handler, &mut faults);
+        let rules = arbiter::rules(raw.arbiter, raw.wake.handlers, &mut faults);
+        let names: Vec<&str> =
+            [siri::NAME, tmall::NAME].into_iter().chain(remotes.iter().map(|h| h.name.as_str())).collect();
+        arbiter::check_names(&rules, &home, &names, &mut faults);
+        let keep_days = raw.receipts.keep_days.unwrap_or(30);
+        faults.between("receipts.keep_days", f64::from(keep_days), 1.0, 36_500.0);
+        let journal = raw.receipts.dir.map(|dir| JournalSettings { dir: beside(dir), keep_days });
+        let share_transcript = raw.mqtt.share_transcript;
         let mqtt = mqtt(raw.mqtt, &mut faults);
         let wake = raw.wake.enabled && !over.no_wake;
         // Whisper is too slow to try every pause and everything that people say to each other.
@@ -260,6 +279,9 @@ impl Config {
             engine,
             threads,
             rules,
+            remotes,
+            share_transcript,
+            journal,
             mqtt,
         })
     }
@@ -304,30 +326,6 @@ fn phrases(raw: BTreeMap<String, Vec<String>>, words: &[String], faults: &mut Fa
         }
     }
     out
-}
-
-fn rules(raw: RawArbiter, handlers: Option<BTreeMap<String, String>>, faults: &mut Faults) -> Rules {
-    let mut rules = Rules::default();
-    if let Some(name) = raw.policy {
-        rules.policy = Policy::from_name(&name).unwrap_or_else(|| {
-            faults.unknown("arbiter.policy", &name, "write \"utility\", \"fastest\", \"confidence\" or \"priority\"")
-        });
-    }
-    if let Some(window_ms) = raw.window_ms {
-        faults.between("arbiter.window_ms", window_ms as f64, 1.0, 10_000.0);
-        rules.window = Duration::from_millis(window_ms);
-    }
-    if let Some(preference) = raw.wake_preference {
-        faults.between("arbiter.wake_preference", preference, 0.0, 10.0);
-        rules.wake_preference = preference;
-    }
-    if let Some(margin) = raw.margin {
-        faults.between("arbiter.margin", margin, 0.0, 1.0);
-        rules.margin = margin;
-    }
-    rules.priority = raw.priority.unwrap_or(rules.priority);
-    rules.wake_words = handlers.unwrap_or(rules.wake_words);
-    rules
 }
 
 fn mqtt(raw: RawMqtt, faults: &mut Faults) -> MqttSettings {
@@ -418,6 +416,20 @@ mod tests {
     }
 
     #[test]
+    fn handlers_outside_are_registered() {
+        let text = "[[handler]]\nname = \"far\"\nlanguages = [\"zh-CN\"]\nconfidence_max = 0.8\nacts = \"command\"";
+        let config = load(text).expect("valid");
+        let far = &config.remotes[0];
+        assert_eq!(
+            (far.name.as_str(), far.confidence_max, far.acts),
+            ("far", 0.8, crate::decide::remote::Acts::Command)
+        );
+        assert_eq!(far.languages, [crate::facts::intent::Lang::Zh]);
+        let twice = load(&format!("{text}\n{text}")).expect_err("twice the same name");
+        assert_eq!(twice[0].key, "handler[1].name");
+    }
+
+    #[test]
     fn each_fault_names_file_key_and_remedy() {
         for (text, key) in [
             ("colour = 1", "1:1"),
@@ -431,6 +443,21 @@ mod tests {
             ("[mqtt]\nhost = \"h\"\npassword = \"p\"", "mqtt.password"),
             ("[wake.thresholds]\nhey_siri = 2.0", "wake.thresholds.hey_siri"),
             ("home = \"no/such/home.toml\"", ""),
+            ("[arbiter.pins]\nlight = \"nobody\"", "arbiter.pins.light"),
+            ("[arbiter.pins]\nspaceship = \"siri\"", "arbiter.pins.spaceship"),
+            ("[arbiter.risk]\n\"lock.nowhere\" = \"high\"", "arbiter.risk.lock.nowhere"),
+            ("[arbiter.reserve]\nhigh = { award = 0.9, ask = 0.95 }", "arbiter.reserve.high.ask"),
+            ("[arbiter.reserve]\nhigh = { award = 1.9, ask = 0.5 }", "arbiter.reserve.high.award"),
+            ("[arbiter.cost]\nlow = -1.0", "arbiter.cost.low"),
+            ("[receipts]\nkeep_days = 0", "receipts.keep_days"),
+            ("[[handler]]\nname = \"a/b\"\nacts = \"itself\"", "handler[0].name"),
+            ("[[handler]]\nname = \"siri\"\nacts = \"itself\"", "handler[0].name"),
+            ("[[handler]]\nname = \"far\"", "handler[0].acts"),
+            ("[[handler]]\nname = \"far\"\nacts = \"both\"", "handler[0].acts"),
+            ("[[handler]]\nname = \"far\"\nacts = \"itself\"\nlanguages = []", "handler[0].languages"),
+            ("[[handler]]\nname = \"far\"\nacts = \"itself\"\nlanguages = [\"tlh\"]", "handler[0].languages"),
+            ("[[handler]]\nname = \"far\"\nacts = \"itself\"\nconfidence_max = nan", "handler[0].confidence_max"),
+            ("[[handler]]\nacts = \"itself\"", "1:1"),
         ] {
             let faults = load(text).expect_err(text);
             assert!(

@@ -8,8 +8,8 @@
 //!
 //! # Reading order
 //! Imports go down only: `facts` <- `receipt`, `onnx`, `models` <- `hear`, `understand`, `decide` <- `act` <-
-//! `config` <- `engine` <- `cli` <- `main`. The three middle folders never import each other (tests/imports.rs
-//! checks it).
+//! `config`, `simulate`, `calibrate` <- `engine` <- `cli` <- `main`. The three middle folders never import each
+//! other (tests/imports.rs checks it).
 
 pub mod facts;
 
@@ -26,6 +26,10 @@ pub mod understand;
 pub mod decide;
 
 pub mod act;
+
+pub mod simulate;
+
+pub mod calibrate;
 
 pub mod config;
 

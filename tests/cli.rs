@@ -109,6 +109,41 @@ fn wrong_usage_and_configuration_exit_with_2_and_say_where() {
 }
 
 #[test]
+fn why_explains_what_was_written_down() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("t.toml");
+    fs::write(&path, "[receipts]\ndir = \"kept\"\nkeep_days = 3\n").expect("writable");
+    let config = path.display().to_string();
+    let none = tiebreak(&["why", "--config", &config], "");
+    assert_eq!(none.status.code(), Some(1), "{}", stderr(&none));
+    let lines = "turn on the kitchen light\nturn off the kitchen light\n";
+    let said = receipts(&tiebreak(&["say", "-", "--json", "--dry-run", "--config", &config], lines));
+    let kept: Vec<_> = fs::read_dir(dir.path().join("kept")).expect("made").collect();
+    assert_eq!(kept.len(), 1, "one file a day");
+    let last = tiebreak(&["why", "--config", &config], "");
+    let text = String::from_utf8(last.stdout).expect("UTF-8");
+    assert!(text.contains("turn off the kitchen light") && text.contains("won") && text.contains("So "), "{text}");
+    let id = said[0]["id"].as_str().expect("an id");
+    let first = tiebreak(&["why", id, "--json", "--config", &config], "");
+    assert_eq!(receipts(&first), said[..1]);
+    assert_eq!(tiebreak(&["why", "nonsense", "--config", &config], "").status.code(), Some(1));
+    let unset = tiebreak(&["why"], "");
+    assert!(unset.status.code() == Some(2) && stderr(&unset).contains("dir"), "{}", stderr(&unset));
+}
+
+#[test]
+fn simulated_auctions_are_the_same_for_the_same_seed() {
+    let args = ["simulate", "--auctions", "2000", "--seed", "42", "--json"];
+    let (one, two) = (tiebreak(&args, ""), tiebreak(&args, ""));
+    assert_eq!(one.status.code(), Some(0), "{}", stderr(&one));
+    assert_eq!(one.stdout, two.stdout);
+    let report = &receipts(&one)[0];
+    assert_eq!((report["violation_count"].as_u64(), report["policies"].as_array().map(Vec::len)), (Some(0), Some(4)));
+    assert!(report["policies"][0]["decision_ms"]["p95"].as_f64().is_some_and(|ms| ms <= 500.0), "{report}");
+    assert_eq!(tiebreak(&["simulate", "--policy", "loudest"], "").status.code(), Some(2));
+}
+
+#[test]
 fn a_broker_that_is_not_there_is_named_and_nothing_hangs() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound").port();

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["receipt", "onnx", "models"],
     &["hear", "understand", "decide"],
     &["act"],
-    &["config"],
+    &["config", "simulate", "calibrate"],
     &["engine"],
     &["cli"],
 ];

@@ -1,7 +1,7 @@
 //! What comes in over MQTT: sentences on `<base>/say`, bids on `<base>/bid/<handler>`.
 //!
 //! Pure. All of it is untrusted: bounded, checked, and refused with a reason; it never causes a panic, and
-//! nothing in here acts.
+//! nothing in here acts. Whether a bid is taken at all is decided in `desk`.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +13,11 @@ use crate::facts::intent::Lang;
 /// Longer payloads are refused unread.
 pub const PAYLOAD_BYTES_MAX: usize = 4096;
 /// Longest name of a remote handler, in bytes.
-const HANDLER_BYTES_MAX: usize = 64;
+pub const HANDLER_BYTES_MAX: usize = 64;
+/// Longest decision id that is read; ours, ULIDs, have 26 bytes.
+const ID_BYTES_MAX: usize = 64;
+/// So much of a handler's own words reaches the receipt, in characters.
+const REASON_CHARS_MAX: usize = 200;
 
 /// Something that came in.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,15 +29,6 @@ pub enum Incoming {
         /// In which language, if stated.
         lang: Option<Lang>,
     },
-    /// A remote handler's answer.
-    Bid {
-        /// The decision that it answers.
-        id: String,
-        /// Whose, from the topic.
-        handler: String,
-        /// What.
-        answer: Answer,
-    },
     /// Something that could not be used.
     Refused {
         /// Where it came from.
@@ -41,6 +36,15 @@ pub enum Incoming {
         /// Why.
         reason: String,
     },
+}
+
+/// What was sent as a bid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BidMessage {
+    /// The decision that it answers; `None` if that cannot be read.
+    pub id: Option<String>,
+    /// What; a bid that cannot be used is a decline that says why.
+    pub answer: Answer,
 }
 
 /// Where things come in.
@@ -60,37 +64,58 @@ impl Inbox {
         [format!("{}/say", self.base), format!("{}/bid/+", self.base)]
     }
 
-    /// Reads one message; `None` if its topic is none of ours.
+    /// Reads one message; `None` if its topic is none of ours. Bids are read by [`Inbox::bid`].
     pub fn read(&self, topic: &str, payload: &[u8], retained: bool) -> Option<Incoming> {
-        let below = topic.strip_prefix(&self.base)?.strip_prefix('/')?;
-        let read = match below.split_once('/') {
-            None if below == "say" => bounded(payload, retained).and_then(say),
-            Some(("bid", handler)) => bounded(payload, retained).and_then(|p| self.bid(handler, p)),
-            _ => return None,
-        };
+        if self.below(topic)? != "say" {
+            return None;
+        }
+        let read = bounded(payload, retained).and_then(say);
         Some(read.unwrap_or_else(|reason| Incoming::Refused { topic: topic.to_owned(), reason }))
     }
 
-    fn bid(&self, handler: &str, payload: &[u8]) -> Result<Incoming, String> {
-        if handler.is_empty() || handler.len() > HANDLER_BYTES_MAX || handler.chars().any(char::is_control) {
-            return Err("the topic names no handler".into());
-        }
-        let raw: RawBid = serde_json::from_slice(payload).map_err(|e| format!("it is no bid: {e}"))?;
-        let answer = match (raw.decline, raw.confidence) {
-            (Some(why), None) => Answer::Decline(why),
-            (None, Some(confidence)) => Answer::Bid(Bid {
-                confidence,
-                // Nobody vouches for a stranger's estimate of "low"; what is not stated counts as medium.
-                risk: raw.risk.unwrap_or(Risk::Medium),
-                proposal: Proposal::Publish(self.command(raw.command)?),
-            }),
-            _ => return Err("it must hold either \"confidence\" or \"decline\"".into()),
-        };
-        Ok(Incoming::Bid { id: raw.id, handler: handler.to_owned(), answer })
+    /// Who bids on `topic`; `None` if it is no topic for bids.
+    pub fn bidder<'t>(&self, topic: &'t str) -> Option<&'t str> {
+        let handler = self.below(topic)?.strip_prefix("bid/")?;
+        let fine = !handler.is_empty() && handler.len() <= HANDLER_BYTES_MAX && !handler.chars().any(char::is_control);
+        fine.then_some(handler)
     }
 
-    fn command(&self, raw: Option<RawCommand>) -> Result<Command, String> {
-        let raw = raw.ok_or("it holds no command; a handler that acts by itself is not supported yet")?;
+    /// Reads one bid. Whatever is wrong with it makes it a decline.
+    pub fn bid(&self, payload: &[u8], retained: bool) -> BidMessage {
+        let bad = |id, why: String| BidMessage { id, answer: Answer::Decline(format!("a bad bid: {}", short(&why))) };
+        let raw = match bounded(payload, retained).map(serde_json::from_slice::<Value>) {
+            Ok(Ok(raw)) => raw,
+            Ok(Err(e)) => return bad(None, format!("it is not JSON: {e}")),
+            Err(why) => return bad(None, why),
+        };
+        let id = raw.get("id").and_then(Value::as_str).filter(|id| id.len() <= ID_BYTES_MAX).map(str::to_owned);
+        match self.answer(raw) {
+            Ok(answer) if id.is_some() => BidMessage { id, answer },
+            Ok(_) => bad(None, "it names no decision".into()),
+            Err(why) => bad(id, why),
+        }
+    }
+
+    fn below<'t>(&self, topic: &'t str) -> Option<&'t str> {
+        topic.strip_prefix(&self.base)?.strip_prefix('/')
+    }
+
+    fn answer(&self, raw: Value) -> Result<Answer, String> {
+        let raw: RawBid = serde_json::from_value(raw).map_err(|e| e.to_string())?;
+        match (raw.decline, raw.confidence) {
+            (Some(why), None) => Ok(Answer::Decline(short(&why))),
+            (None, Some(confidence)) if (0.0..=1.0).contains(&confidence) => Ok(Answer::Bid(Bid {
+                confidence: confidence as f32,
+                // What is not stated counts as medium; how much its word is worth, decide/remote.rs judges.
+                risk: raw.risk.unwrap_or(Risk::Medium),
+                proposal: raw.command.map_or(Ok(Proposal::Itself), |c| self.command(c).map(Proposal::Publish))?,
+            })),
+            (None, Some(confidence)) => Err(format!("its confidence {confidence:?} is not within 0 to 1")),
+            _ => Err("it must hold either \"confidence\" or \"decline\"".into()),
+        }
+    }
+
+    fn command(&self, raw: RawCommand) -> Result<Command, String> {
         check_topic(&raw.topic)?;
         // A handler may command devices, not speak in our name or bid in another's.
         let ours = raw.topic == self.base || raw.topic.strip_prefix(&self.base).is_some_and(|t| t.starts_with('/'));
@@ -113,8 +138,7 @@ struct RawSay {
 
 #[derive(Deserialize)]
 struct RawBid {
-    id: String,
-    confidence: Option<f32>,
+    confidence: Option<f64>,
     risk: Option<Risk>,
     command: Option<RawCommand>,
     decline: Option<String>,
@@ -137,6 +161,11 @@ fn bounded(payload: &[u8], retained: bool) -> Result<&[u8], String> {
         return Err(format!("it has {} bytes, more than {PAYLOAD_BYTES_MAX}", payload.len()));
     }
     Ok(payload)
+}
+
+/// A stranger's words, without control characters and not too long.
+fn short(words: &str) -> String {
+    words.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect()
 }
 
 fn say(payload: &[u8]) -> Result<Incoming, String> {
@@ -191,27 +220,57 @@ mod tests {
         }
     }
 
+    fn bid(payload: &str) -> BidMessage {
+        Inbox::new("tiebreak").bid(payload.as_bytes(), false)
+    }
+
     #[test]
     fn bids() {
-        let bid =
+        let sent =
             r#"{"id": "1", "confidence": 0.9, "command": {"topic": "a/set", "payload": {"state": "ON"}, "qos": 1}}"#;
-        let Incoming::Bid { id, handler, answer: Answer::Bid(bid) } = read("tiebreak/bid/far", bid) else {
+        let BidMessage { id, answer: Answer::Bid(read) } = bid(sent) else { panic!("no bid") };
+        assert_eq!((id.as_deref(), read.risk), (Some("1"), Risk::Medium));
+        assert!(matches!(read.proposal, Proposal::Publish(_)));
+        let Answer::Bid(itself) = bid(r#"{"id": "1", "confidence": 1, "risk": "low"}"#).answer else {
             panic!("no bid")
         };
-        assert_eq!((id.as_str(), handler.as_str(), bid.risk), ("1", "far", Risk::Medium));
-        let declined = read("tiebreak/bid/far", r#"{"id": "1", "decline": "no"}"#);
-        assert!(matches!(declined, Incoming::Bid { answer: Answer::Decline(_), .. }));
-        for (payload, reason) in [
-            (r#"{"confidence": 0.9}"#, "id"),
-            (r#"{"id": "1"}"#, "either"),
-            (r#"{"id": "1", "confidence": 0.9, "decline": "no"}"#, "either"),
-            (r#"{"id": "1", "confidence": 0.9}"#, "no command"),
-            (r#"{"id": "1", "confidence": 0.9, "command": {"topic": "a/#", "payload": 1}}"#, "wildcard"),
-            (r#"{"id": "1", "confidence": 0.9, "command": {"topic": "tiebreak/say", "payload": 1}}"#, "may not"),
-            (r#"{"id": "1", "confidence": 0.9, "command": {"topic": "a", "payload": 1, "qos": 2}}"#, "QoS"),
+        assert_eq!((itself.proposal, itself.risk), (Proposal::Itself, Risk::Low));
+        assert_eq!(bid(r#"{"id": "1", "decline": "n\no"}"#).answer, Answer::Decline("no".into()));
+        for (payload, id, reason) in [
+            (r#"{"confidence": 0.9}"#, None, "names no decision"),
+            (r#"{"id": 7, "confidence": 0.9}"#, None, "names no decision"),
+            (r#"{"id": "1"}"#, Some("1"), "either"),
+            (r#"{"id": "1", "confidence": 0.9, "decline": "no"}"#, Some("1"), "either"),
+            (r#"{"id": "1", "confidence": NaN}"#, None, "not JSON"),
+            (r#"{"id": "1", "confidence": 1e300}"#, Some("1"), "not within"),
+            (r#"{"id": "1", "confidence": -0.5}"#, Some("1"), "not within"),
+            (r#"{"id": "1", "confidence": "high"}"#, Some("1"), "expected"),
+            (r#"{"id": "1", "confidence": 0.9, "command": {"topic": "a/#", "payload": 1}}"#, Some("1"), "wildcard"),
+            (
+                r#"{"id": "1", "confidence": 0.9, "command": {"topic": "tiebreak/say", "payload": 1}}"#,
+                Some("1"),
+                "may not",
+            ),
+            (r#"{"id": "1", "confidence": 0.9, "command": {"topic": "a", "payload": 1, "qos": 2}}"#, Some("1"), "QoS"),
+            ("", None, "not JSON"),
+            ("[[[[", None, "not JSON"),
         ] {
-            assert!(refused(read("tiebreak/bid/far", payload)).contains(reason), "{payload}");
+            let read = bid(payload);
+            assert_eq!(read.id.as_deref(), id, "{payload}");
+            assert!(matches!(&read.answer, Answer::Decline(why) if why.contains(reason)), "{payload}: {read:?}");
         }
-        assert!(refused(read(&format!("tiebreak/bid/{}", "x".repeat(65)), "{}")).contains("handler"));
+        let long = bid(&format!(r#"{{"id": "1", "decline": "{}"}}"#, "x".repeat(PAYLOAD_BYTES_MAX)));
+        assert!(matches!(long.answer, Answer::Decline(why) if why.contains("bytes")));
+        let deep = "[".repeat(PAYLOAD_BYTES_MAX);
+        assert!(matches!(bid(&deep).answer, Answer::Decline(_)));
+    }
+
+    #[test]
+    fn bidders() {
+        let inbox = Inbox::new("tiebreak");
+        assert_eq!(inbox.bidder("tiebreak/bid/far"), Some("far"));
+        for topic in ["tiebreak/bid/", "tiebreak/bid", "tiebreak/say", &format!("tiebreak/bid/{}", "x".repeat(65))] {
+            assert_eq!(inbox.bidder(topic), None, "{topic}");
+        }
     }
 }

@@ -11,13 +11,16 @@ use std::time::Duration;
 use rumqttc::{
     AsyncClient, ClientError, Event, LastWill, MqttOptions, NetworkOptions, Outgoing, Packet, QoS, SubscribeFilter,
 };
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command::bytes;
+use super::desk::Desk;
 use super::fence::Pass;
 use super::inbox::{Inbox, Incoming};
 use super::outbox::{Outbox, Reply, Told, Unpublished};
 pub use super::settings::{Broker, MqttSettings};
+use crate::decide::auction::RemoteAnswer;
 use crate::facts::bid::{Command, Message};
 use crate::facts::error::Fault;
 use crate::facts::home::check_topic;
@@ -72,6 +75,8 @@ struct Line {
     session: u64,
     closing: bool,
     outbox: Outbox,
+    /// There while a decision is open for bids.
+    desk: Option<Desk>,
 }
 
 fn options(settings: &MqttSettings, host: &str, port: u16) -> MqttOptions {
@@ -181,10 +186,32 @@ impl Link {
 
     /// Publishes a receipt, if there is a connection; returns whether it was sent. Never waits.
     pub fn publish_receipt(&self, receipt: &Receipt) -> bool {
-        let Ok(payload) = serde_json::to_value(receipt) else { return false };
-        let message = Message { topic: format!("{}/receipt", self.shared.base), payload, qos: 0, retain: false };
+        serde_json::to_value(receipt).is_ok_and(|payload| self.tell("receipt", payload, 0))
+    }
+
+    /// Publishes `payload` on `<base>/<below>`, if there is a connection; returns whether it was sent. For what
+    /// changes nothing in the world: whatever acts needs a [`Pass`]. Never waits.
+    pub fn tell(&self, below: &str, payload: Value, qos: u8) -> bool {
+        let message = Message { topic: self.topic(below), payload, qos, retain: false };
         let mut line = self.shared.line();
         self.shared.send(&mut line, &message, None).is_ok()
+    }
+
+    /// The topic `<base>/<below>`.
+    pub fn topic(&self, below: &str) -> String {
+        format!("{}/{below}", self.shared.base)
+    }
+
+    /// Takes bids of the handlers `names` for decision `id` from now on, and no others any more.
+    pub fn open_bids(&self, id: &str, names: impl Iterator<Item = String>) -> mpsc::Receiver<RemoteAnswer> {
+        let (desk, answers) = Desk::open(id, names);
+        self.shared.line().desk = Some(desk);
+        answers
+    }
+
+    /// Takes no bids any more.
+    pub fn close_bids(&self) {
+        self.shared.line().desk = None;
     }
 
     /// Says that we are gone, and ends the link; with a broker that does not answer this takes 4 s.
@@ -291,6 +318,7 @@ impl Shared {
             let closing = {
                 let mut line = self.line();
                 line.client = None;
+                line.desk = None;
                 line.outbox.lost();
                 line.closing
             };
@@ -379,6 +407,13 @@ impl Shared {
             // Our own former self, or another of us, has gone (its last will may come late); we have not.
             if payload == b"offline" && !line.closing {
                 self.send_status(&mut line, "online", None);
+            }
+            return;
+        }
+        if let Some(handler) = self.inbox.bidder(topic) {
+            match &mut self.line().desk {
+                Some(desk) => desk.take(handler, || self.inbox.bid(payload, retained)),
+                None => tracing::debug!("a bid of {handler} came while nothing is being decided"),
             }
             return;
         }

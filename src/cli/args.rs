@@ -30,6 +30,12 @@ pub enum Command {
     Replay(Replay),
     /// Understand, arbitrate and act on a written sentence; `-` reads one sentence a line from stdin.
     Say(Say),
+    /// Explain the last decision, or a given one, in plain words (needs `receipts.dir`).
+    Why(Why),
+    /// Hold made-up auctions in virtual time: does an invariant break, and which policy decides best?
+    Simulate(Simulate),
+    /// Compare what handlers bid with how often they were right, per handler and language.
+    Calibrate(Calibrate),
     /// Validate configuration, home, grammars, models, broker and audio devices.
     Check(ConfigFlag),
     /// List the capture devices.
@@ -87,6 +93,49 @@ pub struct Common {
     /// Take the sound as if the wake word had just been spoken.
     #[arg(long)]
     pub no_wake: bool,
+}
+
+/// `tiebreak simulate`.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// How many, for each policy.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub auctions: u64,
+    /// The first auction's seed; the same seed gives the same figures.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// utility, confidence, priority or fastest (default: all four).
+    #[arg(long, value_name = "P")]
+    pub policy: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tiebreak calibrate`.
+#[derive(Debug, Args)]
+pub struct Calibrate {
+    /// Files of receipts (one JSON object a line), or folders as `receipts.dir`.
+    #[arg(required = true, value_name = "RECEIPTS")]
+    pub receipts: Vec<PathBuf>,
+    /// Folder of sidecars that say what each recording should come to.
+    #[arg(long, value_name = "DIR")]
+    pub truth: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tiebreak why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// Decision id, or its beginning (default: the last decision).
+    pub id: Option<String>,
+    /// Print the receipt as JSON instead.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigFlag,
 }
 
 /// `tiebreak run`.

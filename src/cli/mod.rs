@@ -1,11 +1,13 @@
 //! The command line: what was typed -> a call of the engine -> lines on stdout and an exit code.
 
 mod args;
+mod calibrate;
 mod check;
 mod grammar;
 mod models;
 mod show;
 mod wake;
+mod why;
 
 use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
@@ -13,13 +15,17 @@ use std::path::Path;
 
 use clap::Parser;
 
-use self::args::{Cli, Command, Common, ConfigFlag, Grammar, House, ModelsAction, Replay, Run, Say, Wake};
+use self::args::{
+    Cli, Command, Common, ConfigFlag, Grammar, House, ModelsAction, Replay, Run, Say, Simulate, Wake, Why,
+};
 use self::show::Style;
 use crate::config::{Config, Overrides};
+use crate::decide::rules::Policy;
 use crate::engine::{Engine, Needs};
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
 use crate::receipt::Receipt;
+use crate::simulate::{self, Plan};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +66,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Run(a) => live(a),
         Command::Replay(a) => replay(a),
         Command::Say(a) => say(a),
+        Command::Why(a) => why(&a),
+        Command::Calibrate(a) => calibrate::calibrate(&a),
+        Command::Simulate(a) => simulate(&a),
         Command::Check(a) => with_config(&a, &Overrides::default(), |config| check::check(&config)),
         Command::Wake(Wake::Enroll { name, files, config: flag }) => with_config(&flag, &Overrides::default(), |c| {
             let folder = flag.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
@@ -141,6 +150,47 @@ fn with_lang(tag: Option<&str>, then: impl FnOnce(Option<Lang>) -> Exit) -> Exit
             Exit::Usage
         }
     }
+}
+
+fn simulate(args: &Simulate) -> Exit {
+    let policies = match args.policy.as_deref().map(|name| Policy::from_name(name).ok_or(name)) {
+        None => Policy::ALL.to_vec(),
+        Some(Ok(policy)) => vec![policy],
+        Some(Err(name)) => {
+            eprintln!("tiebreak: --policy {name}: write utility, confidence, priority or fastest");
+            return Exit::Usage;
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let report = simulate::run(&Plan { auctions: args.auctions, seed: args.seed, policies, threads });
+    if args.json {
+        println!("{}", report.json());
+    } else {
+        print!("{}", report.text());
+    }
+    if report.violation_count == 0 { Exit::Ok } else { Exit::Failed }
+}
+
+fn why(args: &Why) -> Exit {
+    with_config(&args.config, &Overrides::default(), |config| {
+        let Some(journal) = &config.journal else {
+            return report(&[Fault::new("receipts", "dir", "no receipts are kept", "set receipts.dir to a folder")]);
+        };
+        match why::find(&journal.dir, args.id.as_deref()) {
+            Ok(receipt) if args.json => match print_one(&receipt, true, Style::Plain) {
+                Ok(()) => Exit::Ok,
+                Err(_) => Exit::Failed,
+            },
+            Ok(receipt) => {
+                print!("{}", why::explain(&receipt));
+                Exit::Ok
+            }
+            Err(fault) => {
+                report(&[fault]);
+                Exit::Failed
+            }
+        }
+    })
 }
 
 /// One sentence a line; what is no UTF-8 is read as far as it goes, empty lines are skipped.

@@ -44,6 +44,10 @@ pub fn receipt(r: &Receipt, style: Style) -> String {
             writeln!(out, "   sent   {} {}{more}{}", style.paint("32", &c.message.topic), payload(&c.message), took(r))
         }
         (VerdictKind::Award, None, Some(reply)) => writeln!(out, "   reply  {}{}", style.paint("32", reply), took(r)),
+        (VerdictKind::Award, None, None) if r.timeline_ms.published.is_some() => {
+            let who = r.verdict.handler.as_deref().unwrap_or("the winner");
+            writeln!(out, "   award  {} acts by itself{}", style.paint("32", who), took(r))
+        }
         (VerdictKind::Ask, _, _) => writeln!(out, "   {}    {}", style.paint("33", "ask"), r.verdict.reason),
         _ => writeln!(out, "   {}   {}", style.paint("33", "none"), r.verdict.reason),
     };

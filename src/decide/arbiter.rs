@@ -25,6 +25,8 @@ pub struct Participant {
 pub struct Terms<'a> {
     /// The wake word, if one was spoken.
     pub wake: Option<&'a str>,
+    /// The handler that the user pinned for this, if any.
+    pub pinned: Option<&'a str>,
     /// The hypotheses became ready.
     pub opened: Duration,
     /// An answer that comes at this instant still counts, a later one does not.
@@ -55,6 +57,9 @@ pub struct Decision {
     pub proposal: Option<Proposal>,
 }
 
+/// The score of the handler that the user pinned: no other bid comes near it.
+const PIN: f64 = f64::INFINITY;
+
 /// One auction.
 #[derive(Debug)]
 pub struct Auction<'r> {
@@ -71,10 +76,13 @@ struct Seat {
     name: String,
     confidence_max: f32,
     called: bool,
+    pinned: bool,
     answer: Option<(Answer, Duration)>,
     /// The first answer after the close: its confidence and time.
     late: Option<(Option<f32>, Duration)>,
     repeats: u32,
+    /// Answers to other decisions that came while this one was open.
+    strays: u32,
 }
 
 impl<'r> Auction<'r> {
@@ -87,7 +95,16 @@ impl<'r> Auction<'r> {
                 // A maximum that is no number promises nothing, so nothing may be concluded from it.
                 let confidence_max = if p.confidence_max.is_nan() { 1.0 } else { p.confidence_max.clamp(0.0, 1.0) };
                 let called = called == Some(p.name.as_str());
-                seats.push(Seat { name: p.name.clone(), confidence_max, called, answer: None, late: None, repeats: 0 });
+                seats.push(Seat {
+                    name: p.name.clone(),
+                    confidence_max,
+                    called,
+                    pinned: terms.pinned == Some(p.name.as_str()),
+                    answer: None,
+                    late: None,
+                    repeats: 0,
+                    strays: 0,
+                });
             }
         }
         seats.sort_by(|a, b| {
@@ -112,6 +129,13 @@ impl<'r> Auction<'r> {
         }
         seat.answer = Some((answer, now));
         Taken::Counted
+    }
+
+    /// Notes that `handler` answered some other decision; such an answer never counts, the receipt mentions it.
+    pub fn stray(&mut self, handler: &str) {
+        if let Some(seat) = self.seats.iter_mut().find(|s| s.name == handler) {
+            seat.strays = seat.strays.saturating_add(1);
+        }
     }
 
     /// Says that it is `now` and that every answer which has come until `now` was handed in. Returns the
@@ -162,7 +186,7 @@ impl<'r> Auction<'r> {
         };
         let award_min = self.rules.reserve.all().iter().map(|r| r.award).fold(f32::INFINITY, f32::min);
         outstanding.all(|(i, s)| {
-            let most = self.rules.score_max(s.confidence_max, s.called);
+            let most = if s.pinned { PIN } else { self.rules.score_max(s.confidence_max, s.called) };
             // Too weak for any reserve; or unable to raise the top and, if near it, behind in the order.
             s.confidence_max < award_min || (most <= top && (!self.is_near(most, top) || winner < i))
         })
@@ -185,7 +209,8 @@ impl<'r> Auction<'r> {
         self.seats.iter().enumerate().filter_map(|(i, seat)| {
             let (bid, at) = seat.bid()?;
             let reached = bid.confidence >= self.rules.reserve.of(bid.risk).award;
-            reached.then(|| (i, self.rules.score(bid, seat.called, at.saturating_sub(self.opened))))
+            let score = || self.rules.score(bid, seat.called, at.saturating_sub(self.opened));
+            reached.then(|| (i, if seat.pinned { PIN } else { score() }))
         })
     }
 
@@ -233,6 +258,7 @@ impl<'r> Auction<'r> {
         let mut why =
             format!("{} bid {:.2} against {}'s {:.2}", seat.name, bid.confidence, other.name, other_bid.confidence);
         why += match self.rules.policy {
+            _ if seat.pinned => "; you pinned this to it",
             Policy::Fastest if !tie => "; it answered first",
             Policy::Fastest => "; both answered at once, and it comes first in the stated order",
             _ if seat.called => "; it was called by name",
@@ -282,7 +308,7 @@ impl<'r> Auction<'r> {
             confidence,
             at_ms,
             outcome,
-            reason: with_repeats(reason, seat.repeats),
+            reason: noted(reason, seat.repeats, seat.strays),
         };
         match (&seat.answer, &seat.late) {
             (Some((Answer::Bid(bid), at)), _) => {
@@ -311,10 +337,10 @@ impl Seat {
     }
 }
 
-fn with_repeats(reason: Option<String>, repeats: u32) -> Option<String> {
-    if repeats == 0 {
-        return reason;
-    }
-    let note = format!("answered {repeats} more time(s), not counted");
-    Some(reason.map_or(note.clone(), |r| format!("{r}; {note}")))
+/// `reason`, with what else is to be said about answers that do not count.
+fn noted(reason: Option<String>, repeats: u32, strays: u32) -> Option<String> {
+    let repeated = (repeats > 0).then(|| format!("answered {repeats} more time(s), not counted"));
+    let strayed = (strays > 0).then(|| format!("answered another decision {strays} time(s), not counted"));
+    let parts: Vec<String> = [reason, repeated, strayed].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }

@@ -26,7 +26,8 @@ fn participants(who: &[(&str, f32)]) -> Vec<Participant> {
 }
 
 fn open<'r>(who: &[(&str, f32)], rules: &'r Rules, wake: Option<&str>) -> Auction<'r> {
-    Auction::open(&participants(who), rules, Terms { wake, opened: ms(1000), deadline: ms(1000 + WINDOW_MS) })
+    let pinned = rules.pins.get("test").map(String::as_str);
+    Auction::open(&participants(who), rules, Terms { wake, pinned, opened: ms(1000), deadline: ms(1000 + WINDOW_MS) })
 }
 
 /// Two handlers that both answer after 1 ms.
@@ -152,6 +153,48 @@ fn policies_differ_where_they_should() {
 }
 
 #[test]
+fn a_pin_wins_if_it_bids_at_all_and_is_waited_for() {
+    for policy in [Policy::Utility, Policy::Fastest, Policy::Confidence, Policy::Priority] {
+        let pins = [("test".to_owned(), "tmall".to_owned())].into();
+        let rules = Rules { policy, pins, priority: vec!["siri".into()], ..Rules::default() };
+        let d = duel(&rules, Some("hey_siri"), bid(0.99, Risk::Low), bid(0.6, Risk::Low));
+        assert_eq!(winner(&d), Some("tmall"), "{policy:?}");
+        assert!(d.verdict.reason.ends_with("you pinned this to it"), "{}", d.verdict.reason);
+        let d = duel(&rules, None, bid(0.99, Risk::Low), bid(0.45, Risk::Low));
+        assert_eq!(winner(&d), Some("siri"), "{policy:?}: the reserve still holds");
+        let mut auction = open(&[("siri", 1.0), ("tmall", 1.0)], &rules, None);
+        auction.answer("siri", bid(0.99, Risk::Low), ms(1001));
+        assert_eq!(auction.tick(ms(1001)), None, "{policy:?}: it may still bid");
+        auction.answer("tmall", bid(0.6, Risk::Low), ms(1100));
+        assert_eq!(auction.tick(ms(1100)).and_then(winner), Some("tmall"), "{policy:?}");
+    }
+}
+
+#[test]
+fn pins_and_risks_go_by_what_is_asked_for() {
+    use crate::facts::intent::{Hypothesis, SlotValue, Via};
+    let about = |slot: &str, value: &str| Hypothesis {
+        intent: "HassTurnOff".into(),
+        slots: [(slot.to_owned(), SlotValue::from(value))].into(),
+        confidence: 0.9,
+        via: Via::Grammar,
+    };
+    let mut rules = Rules::default();
+    rules.pins = [("light", "siri"), ("light.desk", "tmall")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    rules.risk.insert("switch.server".into(), Risk::High);
+    assert_eq!(rules.pinned(Some(&about("domain", "light"))), Some("siri"));
+    assert_eq!(rules.pinned(Some(&about("name", "light.sofa"))), Some("siri"));
+    assert_eq!(rules.pinned(Some(&about("name", "light.desk"))), Some("tmall"));
+    assert_eq!(rules.pinned(Some(&about("name", "fan.desk"))), None);
+    let risk = |h: &Hypothesis| match rules.raised(bid(0.9, Risk::Low), Some(h)) {
+        Answer::Bid(b) => b.risk,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(risk(&about("name", "switch.server")), Risk::High);
+    assert_eq!(risk(&about("name", "switch.fan")), Risk::Low);
+}
+
+#[test]
 fn what_comes_late_twice_or_unasked_never_counts() {
     let rules = Rules::default();
     let mut auction = open(&[("siri", 1.0), ("tmall", 1.0)], &rules, None);
@@ -206,6 +249,9 @@ fn scenario(r: &mut Xorshift) -> (Vec<(String, f32)>, Rules, Vec<Event>) {
     let policy = [Policy::Utility, Policy::Fastest, Policy::Confidence, Policy::Priority][r.below(4)];
     let mut rules = Rules { policy, ..Rules::default() };
     rules.wake_words.insert("w".into(), format!("h{}", r.below(6)));
+    if r.below(4) == 0 {
+        rules.pins.insert("test".into(), format!("h{}", r.below(6)));
+    }
     rules.priority = (0..r.below(4)).map(|_| format!("h{}", r.below(6))).collect();
     let who: Vec<(String, f32)> = (0..r.below(7)).map(|i| (format!("h{i}"), r.below(101) as f32 / 100.0)).collect();
     let mut events = Vec::new();

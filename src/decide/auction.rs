@@ -10,9 +10,11 @@ use tokio::sync::mpsc::Receiver;
 
 use super::arbiter::{Auction, Participant, Terms};
 use super::handler::{self, Handler};
+use super::remote::RemoteHandler;
 use super::rules::Rules;
-use crate::facts::bid::{Answer, Ask, BidRecord, Proposal, Verdict};
+use crate::facts::bid::{Answer, Ask, BidRecord, Outcome, Proposal, Verdict};
 use crate::facts::clock::Clock;
+use crate::facts::home::Home;
 
 /// No auction ends later than this after the end of speech, unless the hypotheses themselves came later.
 pub const CEILING: Duration = Duration::from_millis(500);
@@ -54,11 +56,25 @@ pub struct Auctioneer {
 
 /// Handlers outside the process: who they are and where their answers arrive.
 pub struct Remotes<'a> {
-    /// Who was asked.
-    pub participants: &'a [Participant],
-    /// Where they answer; answers to other decisions are dropped.
-    pub answers: &'a mut Receiver<RemoteAnswer>,
+    /// Everyone registered, asked or not.
+    pub handlers: &'a [RemoteHandler],
+    /// The house, to judge what they offer.
+    pub home: &'a Home,
+    /// Where they answer, or why they could not be asked.
+    pub answers: Result<&'a mut Receiver<RemoteAnswer>, String>,
 }
+
+/// When one auction takes place, on the stream's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// The hypotheses were ready.
+    pub opened: Duration,
+    /// An answer that comes at this instant still counts.
+    pub deadline: Duration,
+}
+
+/// Handlers that nobody registered and that answered nevertheless: so many are named in a receipt.
+const STRANGERS_MAX: usize = 4;
 
 impl Auctioneer {
     /// An auctioneer for `handlers`, going by `rules`.
@@ -66,39 +82,67 @@ impl Auctioneer {
         Self { handlers, rules, clock }
     }
 
-    /// Asks everyone about `ask` and decides. `speech_end` is when the speaker fell silent, on the clock's
-    /// time; `None` for a typed sentence. Ends within the window, whatever the handlers do; a handler inside
-    /// the process that blocks can hold it up (it is asked on this very thread), but still only loses.
-    pub async fn hold(&self, ask: &Ask, speech_end: Option<Duration>, remotes: Option<Remotes<'_>>) -> Held {
+    /// The slot of an auction that opens now. `speech_end` is when the speaker fell silent, on the clock's
+    /// time; `None` for a typed sentence.
+    pub fn slot(&self, speech_end: Option<Duration>) -> Slot {
         let opened = self.clock.now();
-        let deadline = deadline(opened, speech_end, self.rules.window);
+        Slot { opened, deadline: deadline(opened, speech_end, self.rules.window) }
+    }
+
+    /// Asks everyone about `ask` and decides within `slot`, whatever the handlers do; a handler inside the
+    /// process that blocks can hold it up (it is asked on this very thread), but still only loses. Handlers
+    /// outside have been asked already; here their answers are awaited.
+    pub async fn hold(&self, ask: &Ask, slot: Slot, remotes: Option<Remotes<'_>>) -> Held {
         let mut participants: Vec<Participant> = self
             .handlers
             .iter()
             .map(|h| Participant { name: h.name().to_owned(), confidence_max: h.confidence_max() })
             .collect();
-        participants.extend(remotes.iter().flat_map(|r| r.participants).cloned());
-        let terms = Terms { wake: ask.wake.as_deref(), opened, deadline };
+        participants.extend(remotes.iter().flat_map(|r| r.handlers).map(RemoteHandler::participant));
+        let best = ask.hypotheses.first();
+        let pinned = self.rules.pinned(best);
+        let terms = Terms { wake: ask.wake.as_deref(), pinned, opened: slot.opened, deadline: slot.deadline };
         let mut auction = Auction::open(&participants, &self.rules, terms);
         for h in &self.handlers {
-            let answer = handler::ask(h.as_ref(), ask);
+            let answer = self.rules.raised(handler::ask(h.as_ref(), ask), best);
             auction.answer(h.name(), answer, self.clock.now());
         }
-        if let Some(remotes) = remotes {
-            self.await_remotes(&mut auction, &ask.id, remotes).await;
-        }
+        let strangers = match remotes {
+            Some(remotes) => self.await_remotes(&mut auction, ask, remotes).await,
+            None => Vec::new(),
+        };
         let decision = auction.close(self.clock.now());
-        let records = auction.records();
+        let mut records = auction.records();
+        records.extend(strangers.into_iter().map(not_registered));
         Held { verdict: decision.verdict, records, proposal: decision.proposal, decided: decision.at }
     }
 
-    /// Hands in what comes from outside until the auction is decided.
-    async fn await_remotes(&self, auction: &mut Auction<'_>, id: &str, remotes: Remotes<'_>) {
-        let Remotes { participants, answers } = remotes;
-        let hand_in = |auction: &mut Auction<'_>, a: RemoteAnswer, now| {
+    /// Hands in what comes from outside until the auction is decided; returns the names of those who answered
+    /// although nobody registered them.
+    async fn await_remotes(&self, auction: &mut Auction<'_>, ask: &Ask, remotes: Remotes<'_>) -> Vec<String> {
+        let Remotes { handlers, home, answers } = remotes;
+        let mut strangers: Vec<String> = Vec::new();
+        for h in handlers {
+            let why = match (&answers, h.passed_over(ask.lang)) {
+                (_, Some(why)) => Answer::Decline(why),
+                (Err(why), None) => Answer::Failed(why.clone()),
+                (Ok(_), None) => continue,
+            };
+            auction.answer(&h.name, why, self.clock.now());
+        }
+        let Ok(answers) = answers else { return strangers };
+        let mut hand_in = |auction: &mut Auction<'_>, a: RemoteAnswer, now| {
             // Only those who were asked from outside may answer from outside, and only to this decision.
-            if a.id == id && participants.iter().any(|p| p.name == a.handler) {
-                auction.answer(&a.handler, a.answer, now);
+            match handlers.iter().find(|h| h.name == a.handler) {
+                Some(_) if a.id != ask.id => auction.stray(&a.handler),
+                Some(h) => {
+                    let answer = self.rules.raised(h.vetted(a.answer, ask, home), ask.hypotheses.first());
+                    auction.answer(&h.name, answer, now);
+                }
+                None if strangers.len() < STRANGERS_MAX && !strangers.contains(&a.handler) => {
+                    strangers.push(a.handler);
+                }
+                None => {}
             }
         };
         loop {
@@ -110,24 +154,30 @@ impl Auctioneer {
             }
             let now = self.clock.now();
             if auction.tick(now).is_some() {
-                return;
+                break;
             }
             let left = auction.deadline().saturating_sub(now);
             match tokio::time::timeout(left, answers.recv()).await {
                 Ok(Some(a)) => hand_in(auction, a, self.clock.now()),
                 Ok(None) => {
-                    for p in participants {
-                        auction.answer(&p.name, Answer::Failed("the connection is closed".into()), self.clock.now());
+                    for h in handlers {
+                        auction.answer(&h.name, Answer::Failed("the connection is closed".into()), self.clock.now());
                     }
                 }
                 // The timer and the clock may disagree by a little; the deadline has passed.
                 Err(_) => {
                     auction.close(self.clock.now());
-                    return;
+                    break;
                 }
             }
         }
+        strangers
     }
+}
+
+fn not_registered(handler: String) -> BidRecord {
+    let reason = Some("a bid of no registered handler; add a [[handler]] of this name".to_owned());
+    BidRecord { handler, confidence: None, at_ms: None, outcome: Outcome::Declined, reason }
 }
 
 /// The last instant at which an answer counts: the window after opening, but no later than [`CEILING`] after
@@ -140,7 +190,8 @@ pub fn deadline(opened: Duration, speech_end: Option<Duration>, window: Duration
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::bid::{Bid, Closed, Outcome, Risk, VerdictKind};
+    use crate::decide::remote::Acts;
+    use crate::facts::bid::{Bid, Closed, Risk, VerdictKind};
     use crate::facts::intent::Lang;
 
     /// A clock that stands still: what is decided at the deadline is then decided exactly there.
@@ -186,8 +237,14 @@ mod tests {
         runtime.expect("a runtime").block_on(test)
     }
 
-    fn remote(name: &str) -> Participant {
-        Participant { name: name.into(), confidence_max: 0.99 }
+    fn remote(name: &str) -> RemoteHandler {
+        RemoteHandler { name: name.into(), languages: vec![Lang::En], confidence_max: 0.99, acts: Acts::Itself }
+    }
+
+    /// What `a` decides when `handlers` outside were asked and answer on `answers`.
+    async fn hold(a: &Auctioneer, handlers: &[RemoteHandler], answers: &mut Receiver<RemoteAnswer>) -> Held {
+        let remotes = Remotes { handlers, home: &Home::default(), answers: Ok(answers) };
+        a.hold(&ask(), a.slot(None), Some(remotes)).await
     }
 
     fn says(id: &str, handler: &str, answer: Answer) -> RemoteAnswer {
@@ -198,7 +255,7 @@ mod tests {
     fn handlers_inside_decide_at_once_and_a_panic_loses() {
         on_tokio(async {
             let a = auctioneer(vec![Arc::new(Fixed("a", -1.0)), Arc::new(Fixed("b", 0.7)), Arc::new(Fixed("c", 0.9))]);
-            let held = a.hold(&ask(), None, None).await;
+            let held = a.hold(&ask(), a.slot(None), None).await;
             assert_eq!(held.verdict.handler.as_deref(), Some("c"));
             assert_eq!(held.verdict.closed, Some(Closed::Early));
             assert_eq!(held.decided, Duration::ZERO);
@@ -209,7 +266,8 @@ mod tests {
 
     #[test]
     fn nobody_to_ask_is_none_at_once() {
-        let held = on_tokio(async { auctioneer(vec![]).hold(&ask(), None, None).await });
+        let a = auctioneer(vec![]);
+        let held = on_tokio(a.hold(&ask(), a.slot(None), None));
         assert_eq!(held.verdict.kind, VerdictKind::None);
     }
 
@@ -218,8 +276,7 @@ mod tests {
         on_tokio(async {
             let a = auctioneer(vec![Arc::new(Fixed("a", 0.7))]);
             let (_keep, mut answers) = tokio::sync::mpsc::channel(4);
-            let remotes = Remotes { participants: &[remote("far")], answers: &mut answers };
-            let held = a.hold(&ask(), None, Some(remotes)).await;
+            let held = hold(&a, &[remote("far")], &mut answers).await;
             assert_eq!((held.decided, held.verdict.closed), (WINDOW, Some(Closed::Deadline)));
             assert_eq!(held.verdict.handler.as_deref(), Some("a"));
             assert_eq!(held.records[1].outcome, Outcome::Late);
@@ -232,12 +289,29 @@ mod tests {
             let a = auctioneer(vec![Arc::new(Fixed("a", 0.7))]);
             let (tell, mut answers) = tokio::sync::mpsc::channel(4);
             tell.try_send(says("0", "far", bid(0.99))).expect("room");
-            tell.try_send(says("1", "a", bid(0.1))).expect("room");
+            tell.try_send(says("1", "nobody", bid(0.99))).expect("room");
             tell.try_send(says("1", "far", bid(0.95))).expect("room");
-            let remotes = Remotes { participants: &[remote("far")], answers: &mut answers };
-            let held = a.hold(&ask(), None, Some(remotes)).await;
+            let held = hold(&a, &[remote("far")], &mut answers).await;
             assert_eq!(held.verdict.handler.as_deref(), Some("far"));
             assert_eq!(held.records[0].confidence, Some(0.7));
+            assert_eq!(held.decided, Duration::ZERO);
+            assert!(held.records[1].reason.as_deref().is_some_and(|r| r.contains("another decision")));
+            let stranger = &held.records[2];
+            assert_eq!((stranger.handler.as_str(), stranger.outcome), ("nobody", Outcome::Declined));
+        });
+    }
+
+    #[test]
+    fn those_who_cannot_be_asked_are_not_waited_for() {
+        on_tokio(async {
+            let a = auctioneer(vec![Arc::new(Fixed("a", 0.7))]);
+            let chinese = RemoteHandler { languages: vec![Lang::Zh], ..remote("chinese") };
+            let handlers = [chinese, remote("far")];
+            let answers = Err("no connection".to_owned());
+            let remotes = Remotes { handlers: &handlers, home: &Home::default(), answers };
+            let held = a.hold(&ask(), a.slot(None), Some(remotes)).await;
+            let outcomes: Vec<Outcome> = held.records.iter().map(|r| r.outcome).collect();
+            assert_eq!(outcomes, [Outcome::Won, Outcome::Declined, Outcome::Failed]);
             assert_eq!(held.decided, Duration::ZERO);
         });
     }
@@ -248,8 +322,7 @@ mod tests {
             let a = auctioneer(vec![Arc::new(Fixed("a", 0.7))]);
             let (tell, mut answers) = tokio::sync::mpsc::channel(4);
             drop(tell);
-            let held =
-                a.hold(&ask(), None, Some(Remotes { participants: &[remote("far")], answers: &mut answers })).await;
+            let held = hold(&a, &[remote("far")], &mut answers).await;
             assert_eq!((held.decided, held.records[1].outcome), (Duration::ZERO, Outcome::Failed));
         });
     }

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::facts::bid::{Bid, Proposal, Risk};
+use crate::facts::bid::{Answer, Bid, Proposal, Risk};
+use crate::facts::intent::Hypothesis;
 
 /// How the winner is chosen among the bids that reach their reserve.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,15 +24,22 @@ pub enum Policy {
 }
 
 impl Policy {
+    /// All of them, the default first.
+    pub const ALL: [Self; 4] = [Self::Utility, Self::Confidence, Self::Priority, Self::Fastest];
+
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Utility => "utility",
+            Self::Fastest => "fastest",
+            Self::Confidence => "confidence",
+            Self::Priority => "priority",
+        }
+    }
+
     /// The policy of this name in the configuration.
     pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "utility" => Some(Self::Utility),
-            "fastest" => Some(Self::Fastest),
-            "confidence" => Some(Self::Confidence),
-            "priority" => Some(Self::Priority),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|p| p.name() == name)
     }
 }
 
@@ -92,6 +100,11 @@ pub struct Rules {
     /// Whose wake word it is: name of the wake word -> name of the handler. A wake word that is not listed
     /// calls nobody in particular.
     pub wake_words: BTreeMap<String, String>,
+    /// What the user pinned: an entity's id or a domain (`light`) -> the handler that does it whenever it can,
+    /// that is, when its bid reaches the reserve.
+    pub pins: BTreeMap<String, String>,
+    /// The least risk of what is done to an entity or domain, over what the handlers say.
+    pub risk: BTreeMap<String, Risk>,
     /// Names of handlers, first goes first; those not listed come after, by the alphabet.
     pub priority: Vec<String>,
 }
@@ -111,6 +124,8 @@ impl Default for Rules {
             margin: 0.02,
             wake_preference: 0.15,
             wake_words: wake_words.map(|(word, handler)| (word.to_owned(), handler.to_owned())).into(),
+            pins: BTreeMap::new(),
+            risk: BTreeMap::new(),
             priority: Vec::new(),
         }
     }
@@ -120,6 +135,25 @@ impl Rules {
     /// The handler that `wake` calls by name.
     pub fn called(&self, wake: Option<&str>) -> Option<&str> {
         wake.and_then(|word| self.wake_words.get(word)).map(String::as_str)
+    }
+
+    /// The handler that the user pinned for what `best` asks for; an entity's own pin goes before its domain's.
+    pub fn pinned(&self, best: Option<&Hypothesis>) -> Option<&str> {
+        keys(best?).find_map(|key| self.pins.get(key)).map(String::as_str)
+    }
+
+    /// `answer` with the risk that the user demands for what `best` asks for or the bid would be done to.
+    pub fn raised(&self, answer: Answer, best: Option<&Hypothesis>) -> Answer {
+        let Answer::Bid(mut bid) = answer else { return answer };
+        let of = |key: &str| self.risk.get(key).copied().unwrap_or_default();
+        let asked = best.into_iter().flat_map(keys).map(of).max().unwrap_or_default();
+        let targets = match &bid.proposal {
+            Proposal::Act(action) => action.targets.as_slice(),
+            _ => &[],
+        };
+        let done = targets.iter().map(|t| of(&t.0).max(of(t.domain()))).max().unwrap_or_default();
+        bid.risk = bid.risk.max(asked).max(done);
+        Answer::Bid(bid)
     }
 
     /// How good `bid` is, seen by the policy; higher is better. `at` is the time since the auction opened.
@@ -169,6 +203,13 @@ impl Rules {
     }
 }
 
+/// What a hypothesis is about, as keys of the configuration: the entity's id, then its domain.
+fn keys(h: &Hypothesis) -> impl Iterator<Item = &str> {
+    let name = h.text("name");
+    let domain = name.and_then(|n| n.split_once('.')).map(|(domain, _)| domain);
+    name.into_iter().chain(domain).chain(h.text("domain"))
+}
+
 /// The value of a deed in the house, the unit of utility.
 const VALUE_MAX: f64 = 1.0;
 /// A handler that only talks is worth less than one that does what was asked.
@@ -176,7 +217,7 @@ const VALUE_OF_A_REPLY: f64 = 0.8;
 
 fn value(proposal: &Proposal) -> f64 {
     match proposal {
-        Proposal::Act(_) | Proposal::Publish(_) => VALUE_MAX,
+        Proposal::Act(_) | Proposal::Publish(_) | Proposal::Itself => VALUE_MAX,
         Proposal::Reply(_) => VALUE_OF_A_REPLY,
     }
 }

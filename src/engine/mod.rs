@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::mpsc;
@@ -29,6 +29,7 @@ use self::understand::{Job, Mind, Progress, Understood};
 use crate::act::broker::EmbeddedBroker;
 use crate::act::fence::Fence;
 use crate::act::inbox::Incoming;
+use crate::act::journal::Journal;
 use crate::act::mqtt::{Broker, Link};
 use crate::config::Config;
 use crate::decide::auction::Auctioneer;
@@ -47,6 +48,8 @@ const JOBS_MAX: usize = 4;
 const UNDERSTOOD_MAX: usize = 4;
 /// Receipts that wait to be printed.
 const RECEIPTS_MAX: usize = 64;
+/// Receipts that wait for the disk; more are dropped with a warning.
+const JOURNAL_MAX: usize = 256;
 /// How long the broker may take to answer at the start.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
@@ -91,8 +94,17 @@ impl Engine {
         let (receipts_out, receipts) = mpsc::channel(RECEIPTS_MAX);
         let stop = Arc::new(AtomicBool::new(false));
         let broker = start_broker(&config, needs).map_err(|f| vec![f])?;
+        let (journal, writer) = match config.journal.clone() {
+            None => (None, None),
+            Some(settings) => {
+                let journal = Journal::open(settings, SystemTime::now()).map_err(|f| vec![f])?;
+                let (to, from) = bounded(JOURNAL_MAX);
+                (Some(to), Some(spawn("journal", move || write_down(journal, &from))?))
+            }
+        };
         let parts = LineParts {
             config: config.clone(),
+            journal,
             clock: Arc::clone(&clock),
             needs,
             port: broker.as_ref().map(EmbeddedBroker::port),
@@ -108,7 +120,8 @@ impl Engine {
         let wait = samples_in_ms(config.listen.endpointer.wait_ms_max);
         let mind = Mind { recognizer, understanding, clock: Arc::clone(&clock), wait, progress: Progress::default() };
         let mind = spawn("understand", move || mind.work(&jobs_in, &understood))?;
-        Ok(Self { jobs: Some(jobs), receipts, threads: vec![line, mind], clock, config, stop, broker })
+        let threads = [line, mind].into_iter().chain(writer).collect();
+        Ok(Self { jobs: Some(jobs), receipts, threads, clock, config, stop, broker })
     }
 
     /// The port of the embedded broker on this machine, if it runs.
@@ -215,6 +228,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 /// What the async line is made of, on its own thread.
 struct LineParts {
     config: Config,
+    journal: Option<Sender<Receipt>>,
     clock: Arc<dyn Clock>,
     needs: Needs,
     port: Option<u16>,
@@ -273,10 +287,22 @@ impl LineParts {
             auctioneer: Auctioneer::new(handlers, self.config.rules.clone(), Arc::clone(&self.clock)),
             fence: Fence::default(),
             link,
+            journal: self.journal,
+            remotes: self.config.remotes,
+            share_transcript: self.config.share_transcript,
             home: Arc::new(self.config.home),
             home_file: self.config.home_file,
             clock: self.clock,
         })
+    }
+}
+
+/// The journal's thread: a slow disk delays nobody.
+fn write_down(mut journal: Journal, receipts: &Receiver<Receipt>) {
+    for receipt in receipts {
+        if let Err(e) = journal.append(&receipt, SystemTime::now()) {
+            tracing::error!("receipt {} could not be written down: {e}", receipt.id);
+        }
     }
 }
 
@@ -309,7 +335,6 @@ async fn take_sentences(
                 }
             }
             Some(Incoming::Refused { topic, reason }) => tracing::warn!("{topic}: {reason}"),
-            Some(Incoming::Bid { handler, .. }) => tracing::warn!("{handler} sent a bid but is no registered handler"),
             None => return,
         }
     }

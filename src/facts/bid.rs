@@ -113,6 +113,8 @@ pub enum Proposal {
     Publish(Command),
     /// Nothing to publish: the handler answers by itself ("what time is it").
     Reply(String),
+    /// A handler outside the process acts by itself, and only once it holds the licence that the award is.
+    Itself,
 }
 
 /// An offer to carry out the utterance.

@@ -1,0 +1,223 @@
+//! How much the confidences of each handler are worth: what it bid against how often it was right.
+//!
+//! Pure. A receipt does not know whether its bids were right; that comes from the fixtures' sidecars (matched by
+//! the recording's name) or from a list `"right": ["siri"]` that somebody added to the receipt's line.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::facts::bid::Outcome;
+use crate::facts::intent::{Lang, Slots};
+use crate::receipt::Receipt;
+
+/// Bins of the reliability table, each a tenth wide.
+const BINS: usize = 10;
+
+/// What a recording should come to, as its sidecar says.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct Expected {
+    /// `award`, `ask` or `none`; without an award no bid is right.
+    pub verdict: Option<String>,
+    /// Intent that was meant.
+    pub intent: Option<String>,
+    /// Slots that were meant.
+    pub slots: Option<Slots>,
+    /// Where the winner's command should go.
+    pub topic: Option<String>,
+}
+
+/// Reads the sidecar of a recording; `None` if it is none or expects nothing.
+pub fn expected(sidecar: &str) -> Option<Expected> {
+    #[derive(Deserialize)]
+    struct Sidecar {
+        expect: Expected,
+    }
+    toml::from_str::<Sidecar>(sidecar).ok().map(|s| s.expect)
+}
+
+/// One bin of a reliability table.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Bin {
+    /// Bids in it.
+    pub count: u64,
+    /// Sum of their confidences.
+    pub confidence: f64,
+    /// How many of them were right.
+    pub right: u64,
+}
+
+/// Reliability of one handler in one language.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reliability {
+    /// By tenths of confidence.
+    pub bins: [Bin; BINS],
+}
+
+impl Reliability {
+    /// Counts one bid.
+    pub fn add(&mut self, confidence: f32, right: bool) {
+        let bin = &mut self.bins[((confidence * BINS as f32) as usize).min(BINS - 1)];
+        bin.count += 1;
+        bin.confidence += f64::from(confidence);
+        bin.right += u64::from(right);
+    }
+
+    /// Bids counted.
+    pub fn count(&self) -> u64 {
+        self.bins.iter().map(|b| b.count).sum()
+    }
+
+    /// Expected calibration error: how far confidence and share of right bids lie apart, over the bins by their
+    /// size; 0 is perfect. `None` without bids.
+    pub fn ece(&self) -> Option<f64> {
+        let count = self.count();
+        let apart: f64 = self.bins.iter().map(|b| (b.confidence - b.right as f64).abs()).sum();
+        (count > 0).then(|| apart / count as f64)
+    }
+
+    /// What to multiply its confidences with, so that they are right on the whole. `None` without bids.
+    pub fn factor(&self) -> Option<f64> {
+        let bid: f64 = self.bins.iter().map(|b| b.confidence).sum();
+        let right: u64 = self.bins.iter().map(|b| b.right).sum();
+        (bid > 0.0).then(|| right as f64 / bid)
+    }
+}
+
+/// Reliability by handler and language.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Calibration {
+    /// The tables.
+    pub tables: BTreeMap<(String, Lang), Reliability>,
+    /// Receipts of which the truth is known.
+    pub judged: u64,
+    /// Receipts of which it is not; they are not counted.
+    pub unjudged: u64,
+}
+
+impl Calibration {
+    /// Counts the bids of one line of a receipts file; `truth` finds what a source should come to.
+    pub fn add(&mut self, line: &Value, truth: impl Fn(&str) -> Option<Expected>) {
+        let Ok(receipt) = Receipt::deserialize(line) else { return };
+        let marked: Option<Vec<String>> = line.get("right").and_then(|r| Vec::deserialize(r).ok());
+        let expected = truth(&receipt.source);
+        let (Some(lang), true) = (receipt.lang, marked.is_some() || expected.is_some()) else {
+            self.unjudged += 1;
+            return;
+        };
+        self.judged += 1;
+        for bid in &receipt.bids {
+            let Some(confidence) = bid.confidence else { continue };
+            let right = match (&marked, &expected) {
+                (Some(names), _) => names.contains(&bid.handler),
+                (None, Some(e)) => e.fits(&receipt, bid.outcome == Outcome::Won),
+                (None, None) => continue,
+            };
+            self.tables.entry((bid.handler.clone(), lang)).or_default().add(confidence, right);
+        }
+    }
+
+    /// One JSON object.
+    pub fn json(&self) -> Value {
+        let tables: Vec<Value> = self
+            .tables
+            .iter()
+            .map(|((handler, lang), t)| {
+                let bins: Vec<Value> = t.bins.iter().enumerate().filter(|(_, b)| b.count > 0).map(bin_json).collect();
+                json!({ "handler": handler, "lang": lang, "bids": t.count(), "ece": t.ece(), "factor": t.factor(), "bins": bins })
+            })
+            .collect();
+        json!({ "judged": self.judged, "unjudged": self.unjudged, "handlers": tables })
+    }
+
+    /// Markdown tables.
+    pub fn text(&self) -> String {
+        let mut out = format!("{} receipts judged, {} without a truth\n", self.judged, self.unjudged);
+        for ((handler, lang), t) in &self.tables {
+            let figure = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.3}"));
+            out += &format!(
+                "\n{handler} in {lang}: {} bids, ECE {}, factor {}\n\n",
+                t.count(),
+                figure(t.ece()),
+                figure(t.factor())
+            );
+            out += "| bid | bids | mean confidence | right |\n|---|---|---|---|\n";
+            for (i, b) in t.bins.iter().enumerate().filter(|(_, b)| b.count > 0) {
+                let (from, to) = (i as f64 / BINS as f64, (i + 1) as f64 / BINS as f64);
+                let (mean, right) = (b.confidence / b.count as f64, b.right as f64 / b.count as f64);
+                out += &format!("| {from:.1} to {to:.1} | {} | {mean:.2} | {right:.2} |\n", b.count);
+            }
+        }
+        out
+    }
+}
+
+fn bin_json((i, b): (usize, &Bin)) -> Value {
+    let n = b.count as f64;
+    json!({ "from": i as f64 / BINS as f64, "bids": b.count, "confidence": b.confidence / n, "right": b.right as f64 / n })
+}
+
+impl Expected {
+    /// Whether a bid on `receipt` was right: it bid on what was meant, and, if it won, did it to the right thing.
+    fn fits(&self, receipt: &Receipt, won: bool) -> bool {
+        let award = self.verdict.as_deref().is_none_or(|v| v == "award");
+        let best = receipt.hypotheses.first();
+        let intent = self.intent.as_ref().is_none_or(|i| best.is_some_and(|h| h.intent == *i));
+        let slots = self.slots.as_ref().is_none_or(|s| best.is_some_and(|h| h.slots == *s));
+        let topic = self.topic.as_ref().filter(|_| won);
+        let topic = topic.is_none_or(|t| receipt.command.as_ref().is_some_and(|c| c.message.topic == *t));
+        award && intent && slots && topic
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(intent: &str, right: Option<&[&str]>) -> Value {
+        let mut line = json!({
+            "id": "1", "source": "a.flac", "lang": "en",
+            "hypotheses": [{ "intent": intent, "slots": { "area": "kitchen" }, "confidence": 0.9, "via": "grammar" }],
+            "bids": [{ "handler": "siri", "confidence": 0.95, "outcome": "won" },
+                     { "handler": "tmall", "confidence": 0.75, "outcome": "lost" },
+                     { "handler": "far", "outcome": "late" }],
+            "verdict": { "kind": "award", "handler": "siri", "reason": "" },
+            "command": { "topic": "lamp/set", "payload": 1 }, "timeline_ms": {}, "latency_ms": {}
+        });
+        if let Some(right) = right {
+            line["right"] = json!(right);
+        }
+        line
+    }
+
+    #[test]
+    fn bids_are_judged_by_sidecar_or_by_mark() {
+        let sidecar = "kind = \"command\"\n[expect]\nverdict = \"award\"\nintent = \"HassTurnOn\"\nslots = { area = \"kitchen\" }\ntopic = \"other/set\"";
+        let truth = expected(sidecar).expect("a sidecar");
+        let mut c = Calibration::default();
+        c.add(&line("HassTurnOn", None), |source| (source == "a.flac").then(|| truth.clone()));
+        c.add(&line("HassTurnOff", None), |_| Some(truth.clone()));
+        c.add(&line("HassTurnOn", Some(&["siri"])), |_| None);
+        c.add(&line("HassTurnOn", None), |_| None);
+        assert_eq!((c.judged, c.unjudged), (3, 1));
+        let of = |name: &str| c.tables[&(name.to_owned(), Lang::En)].clone();
+        // The winner switched another lamp than was meant; tmall is not blamed for that.
+        assert_eq!((of("siri").bins[9].right, of("tmall").bins[7].right), (1, 1));
+        assert!((of("siri").ece().expect("bids") - (0.95 - 1.0 / 3.0)).abs() < 1e-6);
+        assert!((of("tmall").factor().expect("bids") - 1.0 / 2.25).abs() < 1e-6);
+        assert!(
+            c.text().contains("siri in en: 3 bids") && c.json()["handlers"].as_array().is_some_and(|h| h.len() == 2)
+        );
+    }
+
+    #[test]
+    fn perfect_confidence_has_no_error() {
+        let mut t = Reliability::default();
+        assert_eq!((t.ece(), t.factor()), (None, None));
+        (0..10).for_each(|i| t.add(0.7, i < 7));
+        assert!(t.ece().is_some_and(|e| e < 1e-6), "{t:?}");
+        t.add(1.0, true);
+        assert_eq!(t.bins[9].count, 1);
+    }
+}

@@ -1,0 +1,52 @@
+//! `tiebreak calibrate`: reads receipts and sidecars, prints tables.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::args::Calibrate;
+use super::{Exit, report};
+use crate::act::journal;
+use crate::calibrate::{Calibration, Expected, expected};
+use crate::facts::error::Fault;
+
+/// Reads everything that is named and prints what comes of it.
+pub fn calibrate(args: &Calibrate) -> Exit {
+    let mut calibration = Calibration::default();
+    for path in &args.receipts {
+        if let Err(e) = read(path, args.truth.as_deref(), &mut calibration) {
+            let what = format!("it cannot be read: {e}");
+            report(&[Fault::new(path.display().to_string(), "", what, "name a file of receipts, or their folder")]);
+            return Exit::Failed;
+        }
+    }
+    if args.json {
+        println!("{}", calibration.json());
+    } else {
+        print!("{}", calibration.text());
+    }
+    if calibration.judged == 0 {
+        let remedy = "name the recordings' sidecars with --truth, or add \"right\": [\"siri\"] to the lines";
+        report(&[Fault::new("calibrate", "", "of no receipt it is known whether its bids were right", remedy)]);
+        return Exit::Failed;
+    }
+    Exit::Ok
+}
+
+fn read(path: &Path, truth: Option<&Path>, calibration: &mut Calibration) -> std::io::Result<()> {
+    let files: Vec<PathBuf> = if path.is_dir() { journal::files(path)? } else { vec![path.to_owned()] };
+    for file in files {
+        for line in fs::read_to_string(file)?.lines() {
+            // A line that was cut off is no receipt.
+            if let Ok(line) = serde_json::from_str(line) {
+                calibration.add(&line, |source| sidecar(truth?, source));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The sidecar of the recording `source`; only its file name counts, so that it cannot lead elsewhere.
+fn sidecar(folder: &Path, source: &str) -> Option<Expected> {
+    let name = Path::new(source).file_name()?;
+    expected(&fs::read_to_string(folder.join(name).with_extension("toml")).ok()?)
+}
