@@ -338,11 +338,11 @@ fn faulty_house(house_index: usize, count: usize) -> BTreeMap<String, usize> {
             let seed = Mutex::new(0x9e37_79b9_7f4a_7c15 ^ ((house_index * 10 + i + 1) as u64) << 20);
             Guest::handler(house.port(), name, move |id| {
                 // Two of three answer at once, the others within two seconds; every fourth answers twice.
-                let wait = |r: u64| if r % 3 == 0 { r / 3 % 2000 } else { 0 };
+                let wait = |r: u64| if r.is_multiple_of(3) { r / 3 % 2000 } else { 0 };
                 let confidence = [0.6, 0.9, 0.98, 0.99][(next(&seed) % 4) as usize];
                 let answer = if name == "far" { with_command(id, confidence) } else { bids(id, confidence) };
                 let mut answers = vec![(wait(next(&seed)), answer.clone())];
-                if next(&seed) % 4 == 0 {
+                if next(&seed).is_multiple_of(4) {
                     answers.push((wait(next(&seed)), answer));
                 }
                 answers

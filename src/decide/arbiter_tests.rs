@@ -179,8 +179,8 @@ fn pins_and_risks_go_by_what_is_asked_for() {
         confidence: 0.9,
         via: Via::Grammar,
     };
-    let mut rules = Rules::default();
-    rules.pins = [("light", "siri"), ("light.desk", "tmall")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let pins = [("light", "siri"), ("light.desk", "tmall")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let mut rules = Rules { pins, ..Rules::default() };
     rules.risk.insert("switch.server".into(), Risk::High);
     assert_eq!(rules.pinned(Some(&about("domain", "light"))), Some("siri"));
     assert_eq!(rules.pinned(Some(&about("name", "light.sofa"))), Some("siri"));
