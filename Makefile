@@ -56,7 +56,8 @@ training/.cache/synthetic_zh.npy:
 
 train-stt: training/.cache/synthetic_zh.npy
 	cd training && $(abspath $(PYTHON)) lexicon.py
-	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --steps 11000
+	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --steps 8500
+	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --steps 10000 --lr 5e-4 --strength 0.9
 	cd training && $(abspath $(PYTHON)) export_onnx.py
 	$(CARGO) build --release --locked
 	cd training && $(abspath $(PYTHON)) calibrate_stt.py --shared $(abspath $(TIEBREAK_DATA))

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from onnx import TensorProto, helper
 from torch import nn
 
-from export_stt import Graph
+from export_onnx import Graph
 
 CHANNELS, POOL = 64, 4
 RANGE = 7.0  # log10 units under the loudest band of the window that are kept (70 dB)
