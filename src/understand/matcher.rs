@@ -11,8 +11,9 @@ use super::sound;
 
 /// Different readings kept per (position, state): beyond this they are noise.
 const READINGS_MAX: usize = 12;
-/// Steps of one match; a text that needs more is no sentence.
-const STEPS_MAX: usize = 200_000;
+/// Readings taken a step further in one match; a text that needs more is no sentence. (Sentences of a hundred
+/// characters need some thousands.)
+const WORK_MAX: usize = 60_000;
 
 /// What a slot was filled with.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,9 +64,9 @@ impl Automaton {
             skips: self.skips(text),
             at: (0..=text.len()).map(|_| BTreeMap::new()).collect(),
             found: Vec::new(),
+            work: 0,
         };
         sweep.enter(0, 0);
-        let mut steps = 0;
         for pos in 0..=text.len() {
             // Skip words may also come before anything else.
             if pos == 0 {
@@ -81,8 +82,7 @@ impl Automaton {
             }
             while let Some((state, readings)) = sweep.at[pos].pop_first() {
                 for reading in readings {
-                    steps += 1;
-                    if steps > STEPS_MAX {
+                    if sweep.work > WORK_MAX {
                         return sweep.found;
                     }
                     sweep.advance(pos, state, reading);
@@ -100,7 +100,7 @@ impl Automaton {
                 if !is_boundary(text, from) {
                     return Vec::new();
                 }
-                let ends = self.skip.iter().filter(|s| text[from.min(text.len())..].starts_with(s));
+                let ends = self.skip.iter().map(|s| &s.word).filter(|s| text[from.min(text.len())..].starts_with(s));
                 ends.map(|s| from + s.len())
                     .filter(|&end| is_boundary(text, end))
                     .map(|end| end + usize::from(from == pos && text.get(end) == Some(&' ')))
@@ -118,6 +118,7 @@ struct Sweep<'a> {
     /// Readings under way, by position and state.
     at: Vec<BTreeMap<u32, Vec<Reading>>>,
     found: Vec<Reading>,
+    work: usize,
 }
 
 impl Sweep<'_> {
@@ -249,6 +250,7 @@ impl Sweep<'_> {
     }
 
     fn go(&mut self, pos: usize, state: u32, reading: Reading) {
+        self.work += 1;
         keep(self.at[pos].entry(state).or_default(), reading);
     }
 }
