@@ -4,11 +4,13 @@
 //! `speakable` and `units` make of the grammars; or `whisper`.
 //!
 //! The path of a text: `normalise` -> `automaton` (templates of one language, compiled by `grammar` and
-//! `compile`), run by `matcher` -> `meaning` (scores, confidences), and `classifier` with `resolve` where no
-//! template matches.
+//! `compile`), run by `matcher` -> `meaning` (scores, confidences), with `breath` and `clauses` for several
+//! commands in one sentence, and `classifier` with `resolve` where no template matches.
 
 pub mod automaton;
+mod breath;
 pub mod classifier;
+mod clauses;
 mod compile;
 pub mod ctc;
 pub mod ctc_search;
