@@ -27,6 +27,8 @@ def hypotheses(tiebreak, sentences, lang):
     lines = "".join(s.replace("\n", " ") + "\n" for s in sentences)
     out = subprocess.run([tiebreak, "say", "-", "--json", "--dry-run", "--lang", lang], input=lines, stdout=subprocess.PIPE, text=True, check=False)
     receipts = [json.loads(line) for line in out.stdout.splitlines()]
+    # Of several commands in one sentence the first counts.
+    receipts = [r for r in receipts if (r.get("part") or {"number": 1})["number"] == 1]
     if len(receipts) != len(sentences):
         raise SystemExit(f"{len(receipts)} receipts for {len(sentences)} sentences")
     return [(r.get("hypotheses") or [None])[0] for r in receipts]

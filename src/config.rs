@@ -44,6 +44,8 @@ pub struct Config {
     pub sentences: Option<PathBuf>,
     /// Capture device; `None`: the system's default.
     pub device: Option<String>,
+    /// The room in which the microphone stands.
+    pub area: Option<String>,
     /// Listening.
     pub listen: ListenSettings,
     /// Whether a wake word is needed; otherwise everything said is a command.
@@ -112,6 +114,7 @@ struct Raw {
 #[serde(deny_unknown_fields, default)]
 struct RawAudio {
     device: Option<String>,
+    area: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -219,6 +222,11 @@ impl Config {
             faults.list.append(&mut more);
             Home::default()
         });
+        if let Some(area) = raw.audio.area.as_deref().filter(|area| home.area(area).is_none() && !home.areas.is_empty())
+        {
+            let what = format!("there is no room {area:?} in the house");
+            faults.add("audio.area", &what, "write the id of a room of the home file");
+        }
         let mut listen = ListenSettings::default();
         let e = &raw.endpointer;
         let set = |target: &mut u64, value: Option<u64>| *target = value.unwrap_or(*target);
@@ -268,6 +276,7 @@ impl Config {
             home_file,
             sentences: over.sentences.clone().or_else(|| raw.sentences.map(beside)),
             device: over.device.clone().or(raw.audio.device),
+            area: raw.audio.area,
             listen,
             wake,
             phrases,

@@ -53,13 +53,25 @@ pub struct Latency {
     pub decision: Option<f64>,
 }
 
-/// What happened to one utterance.
+/// One of several commands in one sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// From 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+/// What happened to one utterance, or to one of several commands in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Decision id (ULID).
     pub id: String,
     /// File, capture device, `say` or `mqtt`.
     pub source: String,
+    /// Which of several commands in one sentence this is; absent where there was one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub part: Option<Part>,
     /// Language of the utterance; absent where nothing was understood.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lang: Option<Lang>,
@@ -95,6 +107,7 @@ impl Receipt {
         Self {
             id,
             source,
+            part: None,
             lang: None,
             wake: None,
             transcript: None,

@@ -52,10 +52,11 @@ pub fn faults(home: &Home, file: &str) -> Vec<Fault> {
 }
 
 /// Keys of a template's `payload`.
-const TEMPLATE_KEYS: [&str; 12] = [
+const TEMPLATE_KEYS: [&str; 13] = [
     "on",
     "off",
     "brightness",
+    "brightness_step",
     "color",
     "color_temp",
     "position",
@@ -123,7 +124,9 @@ fn message(entity: &Entity, operation: &Operation, file: &str) -> Result<Message
             (topic.clone(), filled)
         }
     };
-    Ok(Message { topic, payload, qos: 1, retain: false })
+    // A step that arrives twice is two steps.
+    let qos = u8::from(!matches!(operation, Operation::BrightnessStep(_)));
+    Ok(Message { topic, payload, qos, retain: false })
 }
 
 /// Zigbee2MQTT's JSON (docs "MQTT topics and messages" and "Exposes"); `None` where it has none.
@@ -141,6 +144,7 @@ fn zigbee2mqtt(entity: &Entity, operation: &Operation) -> Option<Value> {
         Operation::Brightness(level) => {
             json!({ "state": "ON", "brightness": whole((share(*level) * 254.0).max(1.0)) })
         }
+        Operation::BrightnessStep(step) => json!({ "brightness_step": whole(step.clamp(-1.0, 1.0) * 254.0) }),
         Operation::Color { hue, saturation } => {
             json!({ "color": { "hue": whole(hue.clamp(0.0, 360.0)), "saturation": whole(share(*saturation) * 100.0) } })
         }
@@ -159,6 +163,7 @@ fn template(payload: &BTreeMap<String, String>, operation: &Operation) -> Option
     let text = match operation {
         Operation::TurnOn | Operation::TurnOff | Operation::Media(_) => text.clone(),
         Operation::Brightness(x) | Operation::Position(x) | Operation::Volume(x) => fill(whole(share(*x) * 100.0)),
+        Operation::BrightnessStep(step) => fill(whole(step.clamp(-1.0, 1.0) * 100.0)),
         Operation::ColorTemp { kelvin } => fill(whole(*kelvin)),
         Operation::Temperature(celsius) => fill(tenth(*celsius)),
         Operation::Color { hue, saturation } => text
@@ -182,6 +187,7 @@ fn key_of(operation: &Operation) -> &'static str {
         Operation::TurnOn => "on",
         Operation::TurnOff => "off",
         Operation::Brightness(_) => "brightness",
+        Operation::BrightnessStep(_) => "brightness_step",
         Operation::Color { .. } => "color",
         Operation::ColorTemp { .. } => "color_temp",
         Operation::Position(_) => "position",
@@ -197,6 +203,7 @@ fn key_of(operation: &Operation) -> &'static str {
 fn is_finite(operation: &Operation) -> bool {
     match operation {
         Operation::Brightness(x)
+        | Operation::BrightnessStep(x)
         | Operation::Position(x)
         | Operation::Temperature(x)
         | Operation::Volume(x)

@@ -190,6 +190,7 @@ fn homekit_writes_and_aligenie_directives() {
     let hap = |id, op| siri::write(entity(id), &op).map(|w| (w.characteristic, w.value));
     assert_eq!(hap("light.kitchen", Operation::Brightness(0.333)), Ok(("Brightness", 33.0)));
     assert!(hap("light.kitchen", Operation::Brightness(0.001)).is_err());
+    assert!(hap("light.kitchen", Operation::BrightnessStep(0.2)).expect_err("no steps").contains("no steps"));
     assert_eq!(hap("light.kitchen", Operation::ColorTemp { kelvin: 4000.0 }), Ok(("ColorTemperature", 250.0)));
     assert_eq!(hap("lock.front_door", Operation::TurnOff), Ok(("LockTargetState", 0.0)));
     assert_eq!(hap("cover.garage_door", Operation::TurnOn), Ok(("TargetDoorState", 0.0)));
@@ -200,6 +201,7 @@ fn homekit_writes_and_aligenie_directives() {
     let ali = |id, op| tmall::directive(entity(id), &op).map(|d| (d.device_type, d.name, d.value));
     let ok = |t, n, v: &str| Ok((t, n, v.to_owned()));
     assert_eq!(ali("light.kitchen", Operation::Brightness(0.3)), ok("light", "SetBrightness", "30"));
+    assert_eq!(ali("light.kitchen", Operation::BrightnessStep(-0.2)), ok("light", "AdjustDownBrightness", "20"));
     assert_eq!(ali("vacuum.robot", Operation::TurnOff), ok("roboticvacuum", "TurnOff", "off"));
     let blue = Operation::Color { hue: 240.0, saturation: 1.0 };
     assert_eq!(ali("light.kitchen", blue), ok("light", "SetColor", "Blue"));

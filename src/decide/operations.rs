@@ -26,6 +26,10 @@ pub fn asked(hypothesis: &Hypothesis) -> Result<Asked, String> {
         "HassTurnOff" => (Operation::TurnOff, &[]),
         "HassLightSet" => (light(hypothesis)?, &["light"]),
         "HassSetPosition" => (Operation::Position(percent(hypothesis, "position")?), &["cover", "valve"]),
+        "HassClimateSetTemperature" if hypothesis.slots.contains_key("temperature_step") => {
+            return Err("the temperature that is set now is not known here: say how many degrees it shall be".into());
+        }
+        "HassSetVolumeRelative" => return Err("the volume now is not known here: say how loud it shall be".into()),
         "HassClimateSetTemperature" => (Operation::Temperature(number(hypothesis, "temperature")?), &["climate"]),
         "HassVacuumStart" => (Operation::TurnOn, &["vacuum"]),
         "HassVacuumReturnToBase" => (Operation::TurnOff, &["vacuum"]),
@@ -45,7 +49,7 @@ pub fn takes(entity: &Entity, operation: &Operation) -> bool {
     let any: &[C] = match operation {
         Operation::TurnOn => &[C::OnOff, C::OpenClose, C::Lock, C::Activate, C::Vacuum],
         Operation::TurnOff => &[C::OnOff, C::OpenClose, C::Lock, C::Vacuum],
-        Operation::Brightness(_) => &[C::Brightness],
+        Operation::Brightness(_) | Operation::BrightnessStep(_) => &[C::Brightness],
         Operation::Color { .. } => &[C::Color],
         Operation::ColorTemp { .. } => &[C::ColorTemp],
         Operation::Position(_) => &[C::Position],
@@ -61,7 +65,7 @@ pub fn verb(operation: &Operation) -> &'static str {
     match operation {
         Operation::TurnOn => "be turned on",
         Operation::TurnOff => "be turned off",
-        Operation::Brightness(_) => "be dimmed",
+        Operation::Brightness(_) | Operation::BrightnessStep(_) => "be dimmed",
         Operation::Color { .. } => "change its colour",
         Operation::ColorTemp { .. } => "change its colour temperature",
         Operation::Position(_) => "be set to a position",
@@ -101,14 +105,21 @@ const WHITES: [(&str, f64); 6] = [
 ];
 
 fn light(h: &Hypothesis) -> Result<Operation, String> {
-    let given: Vec<&str> =
-        ["brightness", "color", "temperature"].into_iter().filter(|s| h.slots.contains_key(*s)).collect();
+    let given: Vec<&str> = ["brightness", "brightness_step", "color", "temperature"]
+        .into_iter()
+        .filter(|s| h.slots.contains_key(*s))
+        .collect();
     match given[..] {
         ["brightness"] => match percent(h, "brightness")? {
             // Nobody who says "to zero percent" wants a light that glows a little.
             0.0 => Ok(Operation::TurnOff),
             level => Ok(Operation::Brightness(level)),
         },
+        ["brightness_step"] => {
+            let step = number(h, "brightness_step")?;
+            let whole = (-100.0..=100.0).contains(&step) && step != 0.0;
+            whole.then_some(Operation::BrightnessStep(step / 100.0)).ok_or(format!("{step} percent is no step"))
+        }
         ["color"] => {
             let name = h.text("color").unwrap_or_default().to_lowercase();
             let known = COLORS.iter().find(|(n, ..)| *n == name);

@@ -146,6 +146,9 @@ pub fn write(entity: &Entity, operation: &Operation) -> Result<Write, String> {
             let percent = (level * 100.0).round();
             within(percent, 1.0, 100.0, "percent").and_then(|()| ok("Brightness", percent))
         }
+        (S::Lightbulb, Operation::BrightnessStep(_)) => {
+            Err(format!("HomeKit sets a level and knows no steps, and how bright {} is now is not known", the(entity)))
+        }
         (S::Lightbulb, Operation::Color { hue, .. }) => ok("Hue", *hue),
         (S::Lightbulb, Operation::ColorTemp { kelvin }) => {
             let mired = (1e6 / kelvin).round();

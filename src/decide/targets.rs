@@ -112,7 +112,7 @@ fn meant<'a>(home: &'a Home, h: &Hypothesis, asked: &Asked) -> Result<Vec<&'a En
         Some(name) => {
             (named(home, &here, name), home.entity(name).map_or(name.to_owned(), |e| spoken(&e.names).to_owned()))
         }
-        None => classed(&here, h, asked, area.is_some() || floor.is_some())?,
+        None => classed(&here, h, asked, area.is_some() || floor.is_some() || h.text("name").is_some())?,
     };
     let class = h.text("device_class");
     let found: Vec<&Entity> = found.into_iter().filter(|e| class.is_none_or(|c| is_of_class(e, c))).collect();

@@ -123,6 +123,10 @@ pub fn directive(entity: &Entity, operation: &Operation) -> Result<Directive, St
         ("scene", _) => Err(format!("{} can only be turned on", the(entity))),
         (_, Operation::TurnOff) => ok("TurnOff", "powerstate", "off".into()),
         ("light", Operation::Brightness(level)) => ok("SetBrightness", "brightness", percent(level)),
+        ("light", Operation::BrightnessStep(step)) => {
+            let name = if *step > 0.0 { "AdjustUpBrightness" } else { "AdjustDownBrightness" };
+            ok(name, "brightnessStep", percent(&step.abs()))
+        }
         ("light", Operation::Color { hue, saturation }) => ok("SetColor", "color", color(*hue, *saturation)?.into()),
         ("light", Operation::ColorTemp { kelvin }) => {
             ok("SetColorTemperature", "colorTemperature", format!("{}", kelvin.round()))

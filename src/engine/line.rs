@@ -73,6 +73,7 @@ impl Line {
 
     async fn decide(&mut self, u: Understood) -> Receipt {
         let mut r = Receipt::nothing(u.id.clone(), u.source, u.reason.unwrap_or_default());
+        r.part = u.part;
         r.wake =
             u.wake.as_ref().map(|w| WakeRecord { word: w.word.clone(), score: w.score, at_ms: round(w.at.as_ms()) });
         r.lang = u.lang;

@@ -33,7 +33,8 @@ pub fn understanding(config: &Config) -> Result<Understanding, Vec<Fault>> {
         None => intent_model(classifier::EMBEDDED_MODEL, "embedded intent model"),
         Some(path) => read(path).and_then(|bytes| intent_model(&bytes, &path.display().to_string())),
     };
-    Understanding::new(&config.home, &sources, Some(model.map_err(|f| vec![f])?))
+    let understanding = Understanding::new(&config.home, &sources, Some(model.map_err(|f| vec![f])?))?;
+    Ok(understanding.with_listening_area(config.area.clone()))
 }
 
 /// What ships with Tiebreak, in the house that ships with it: there the shipped sentence tests hold.

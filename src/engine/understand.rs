@@ -2,6 +2,7 @@
 //! feeds it does so through a bounded channel and never waits for it in live use.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use tokio::sync::mpsc;
@@ -10,9 +11,9 @@ use ulid::Ulid;
 use super::stamps::Stamps;
 use crate::facts::audio::SampleIndex;
 use crate::facts::clock::Clock;
-use crate::facts::intent::{Hypothesis, Lang};
+use crate::facts::intent::{Hypothesis, Lang, Slots};
 use crate::facts::utterance::{Detection, Opening, Transcript, Utterance};
-use crate::receipt::Timeline;
+use crate::receipt::{Part, Timeline};
 use crate::understand::Understanding;
 use crate::understand::stt::Recognizer;
 
@@ -44,12 +45,46 @@ pub struct Understood {
     pub transcript: Option<Transcript>,
     /// What it may mean, best first; empty: there is nothing to decide.
     pub hypotheses: Vec<Hypothesis>,
+    /// The same for commands that came after it in one sentence.
+    pub more: Vec<Vec<Hypothesis>>,
+    /// Which of them it is.
+    pub part: Option<Part>,
     /// Why there are no hypotheses.
     pub reason: Option<String>,
     /// Stamps so far.
     pub timeline: Timeline,
     /// For the stamps to come.
     pub stamps: Stamps,
+}
+
+impl Understood {
+    /// One for each command, in order, each to be decided by itself and with an id of its own.
+    fn parts(mut self) -> Vec<Self> {
+        let more = std::mem::take(&mut self.more);
+        let of = more.len() + 1;
+        if of == 1 {
+            return vec![self];
+        }
+        let id = || Ulid::generate().to_string();
+        let others: Vec<Self> = (2..)
+            .zip(more)
+            .map(|(number, hypotheses)| Self {
+                id: id(),
+                hypotheses,
+                part: Some(Part { number, of }),
+                more: Vec::new(),
+                source: self.source.clone(),
+                wake: self.wake.clone(),
+                lang: self.lang,
+                transcript: self.transcript.clone(),
+                reason: None,
+                timeline: self.timeline.clone(),
+                stamps: self.stamps,
+            })
+            .collect();
+        self.part = Some(Part { number: 1, of });
+        std::iter::once(self).chain(others).collect()
+    }
 }
 
 /// Everything the thread owns.
@@ -75,7 +110,12 @@ pub struct Progress {
     taken: Option<SampleIndex>,
     /// A wake phrase without a command was overheard, up to here.
     called: Option<(Detection, SampleIndex)>,
+    /// What the last command was about, and when.
+    last: Option<(Slots, Duration)>,
 }
+
+/// How long "it" means what the last command was about.
+const REFERENT_VALID: Duration = Duration::from_secs(60);
 
 /// How sure a draft must be. A pause is no end: what is guessed now cannot be corrected by what follows.
 const DRAFT_CONFIDENCE_MIN: f32 = 0.9;
@@ -87,8 +127,10 @@ impl Mind {
             let ended = matches!(job, Job::Ended { .. });
             let Some(understood) = self.understand(job) else { continue };
             self.progress.found = !ended;
-            if done.blocking_send(understood).is_err() {
-                return;
+            for part in understood.parts() {
+                if done.blocking_send(part).is_err() {
+                    return;
+                }
             }
         }
     }
@@ -184,10 +226,20 @@ impl Mind {
             return Understood { reason: Some("there was no speech to understand".into()), ..u };
         };
         // A recogniser only guesses the language; what the words mean decides.
-        let (found, mut hypotheses) = self.understanding.hypotheses(&transcript.text, lang);
-        for h in &mut hypotheses {
+        let now = self.clock.now();
+        let last = self.progress.last.as_ref().filter(|(_, at)| now.saturating_sub(*at) <= REFERENT_VALID);
+        let (found, mut commands) = self.understanding.commands(&transcript.text, lang, last.map(|(slots, _)| slots));
+        for h in commands.iter_mut().flatten() {
             h.confidence *= transcript.confidence;
         }
+        if let Some(about) = commands.last().and_then(|c| c.first()).map(|h| &h.slots)
+            && (about.contains_key("name") || about.contains_key("domain"))
+        {
+            self.progress.last = Some((about.clone(), now));
+        }
+        let mut commands = commands.into_iter();
+        let hypotheses = commands.next().unwrap_or_default();
+        u.more = commands.collect();
         u.lang = found.or(lang);
         u.timeline.hypotheses = Some(u.stamps.at(self.clock.now()));
         if hypotheses.is_empty() {
@@ -205,6 +257,8 @@ fn empty(stamps: Stamps) -> Understood {
         lang: None,
         transcript: None,
         hypotheses: Vec::new(),
+        more: Vec::new(),
+        part: None,
         reason: None,
         timeline: Timeline::default(),
         stamps,
@@ -308,6 +362,33 @@ mod tests {
         ];
         let nothing = "no wake word and no command was heard";
         assert_eq!(run(&mut mind, jobs), [nothing, "turn on the kitchen light", nothing, nothing]);
+    }
+
+    #[test]
+    fn several_commands_are_several_decisions_and_it_means_the_last_thing() {
+        let mut mind = mind(Vec::new());
+        let mut read = |text: &str| {
+            let transcript = Transcript { text: text.into(), confidence: 1.0, lang: Lang::En };
+            let start = empty(Stamps::pinned(std::time::Duration::ZERO, 0.0));
+            let parts = mind.read(start, Some(transcript), Some(Lang::En)).parts();
+            let shown = |u: &Understood| {
+                let h = u.hypotheses.first();
+                h.map_or(String::new(), |h| format!("{} {}", h.intent, h.text("name").unwrap_or_default()))
+            };
+            let ids: std::collections::BTreeSet<&str> = parts.iter().map(|u| u.id.as_str()).collect();
+            assert_eq!(ids.len(), parts.len());
+            (parts.iter().map(shown).collect::<Vec<_>>(), parts.last().and_then(|u| u.part))
+        };
+        let (said, part) = read("turn off the kitchen light and lock the front door");
+        assert_eq!(said, ["HassTurnOff light.kitchen", "HassTurnOn lock.front_door"]);
+        assert_eq!(part, Some(Part { number: 2, of: 2 }));
+        assert_eq!(read("unlock it").0, ["HassTurnOff lock.front_door"]);
+        assert_eq!(read("turn on the desk lamp"), (vec!["HassTurnOn light.study_desk".into()], None));
+        assert_eq!(read("make it twenty percent").0, ["HassLightSet light.study_desk"]);
+        mind.progress.last = None;
+        let transcript = Transcript { text: "unlock it".into(), confidence: 1.0, lang: Lang::En };
+        let start = empty(Stamps::pinned(std::time::Duration::ZERO, 0.0));
+        assert!(mind.read(start, Some(transcript), None).hypotheses.is_empty());
     }
 
     #[test]

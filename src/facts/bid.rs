@@ -50,6 +50,8 @@ pub enum Operation {
     TurnOff,
     /// Light level, 0..=1 of the device's range.
     Brightness(f64),
+    /// Light level up or down from what it is, -1..=1 of the device's range.
+    BrightnessStep(f64),
     /// Colour: hue in degrees 0..360, saturation 0..=1.
     Color { hue: f64, saturation: f64 },
     /// Colour temperature in kelvin.

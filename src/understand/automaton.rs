@@ -86,6 +86,17 @@ pub struct Block {
     pub context_slots: Vec<String>,
     /// The listening device's room fills slot `area`; without one the sentence does not match.
     pub needs_area: bool,
+    /// A recogniser that hears only sentences of the grammar leaves these out.
+    pub only_written: bool,
+}
+
+/// Words that may stand anywhere and mean nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkipWord {
+    /// The words.
+    pub word: Box<[char]>,
+    /// Whether they are also spoken after a sentence, not only before it.
+    pub closing: bool,
 }
 
 /// Where one template is written. Its states are those from `first` up to the next template's.
@@ -121,7 +132,7 @@ pub struct Automaton {
     /// Slot names by number.
     pub slots: Vec<String>,
     /// Words that may stand anywhere.
-    pub skip: Vec<Box<[char]>>,
+    pub skip: Vec<SkipWord>,
     /// Words are written without spaces, so that a space before a value means nothing.
     pub unspaced: bool,
     /// States with arcs that take something and can be reached without taking anything, by the first

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::facts::intent::{Lang, SlotValue};
 
-use super::automaton::{Automaton, Block, ListKind, ListValue, Origin, Range, SlotList, Step};
+use super::automaton::{Automaton, Block, ListKind, ListValue, Origin, Range, SkipWord, SlotList, Step};
 use super::grammar::{ContextRules, Scope, plain, slot_value};
 use super::normalise::normalise;
 use super::sentences::{Placed, RawList, RawListValue, RawRange};
@@ -59,11 +59,12 @@ impl Compiler {
         Self { automaton, home, shared: HashMap::new(), slots: HashMap::new(), arcs: 0 }
     }
 
-    /// Words that may stand anywhere.
-    pub fn add_skip_words(&mut self, words: &[String]) {
+    /// Words that may stand anywhere; `closing`: people also say them after a sentence.
+    pub fn add_skip_words(&mut self, words: &[String], closing: bool) {
         for word in words.iter().map(|w| normalise(w)).filter(|w| !w.is_empty()) {
-            if !self.automaton.skip.iter().any(|s| **s == word[..]) {
-                self.automaton.skip.push(word.into_boxed_slice());
+            match self.automaton.skip.iter_mut().find(|s| *s.word == word[..]) {
+                Some(known) => known.closing |= closing,
+                None => self.automaton.skip.push(SkipWord { word: word.into_boxed_slice(), closing }),
             }
         }
     }

@@ -144,6 +144,7 @@ impl CtcRecognizer {
         let wake_words = phrases.iter().map(|p| p.word.clone()).collect();
         let graph = UnitGraph::build(speakable, &lead_ins, &sounds)
             .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))?;
+        tracing::debug!("the grammars make an automaton of {} states and {} arcs", graph.states(), graph.len());
         Ok(Self { acoustic, graph, wake_words })
     }
 }

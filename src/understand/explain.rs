@@ -230,7 +230,7 @@ fn unknown_words(text: &[char], languages: &[&Language]) -> Vec<String> {
     let mut unknown = Vec::new();
     for word in text.split(|c| *c == ' ') {
         let is_word = word.iter().all(char::is_ascii_lowercase) && !word.is_empty();
-        let known = |l: &&Language| l.vocabulary.contains(word) || l.automaton.skip.iter().any(|s| **s == *word);
+        let known = |l: &&Language| l.vocabulary.contains(word) || l.automaton.skip.iter().any(|s| *s.word == *word);
         if is_word && !languages.iter().any(known) && numbers::at(text, at).is_empty() {
             unknown.push(word.iter().collect());
         }

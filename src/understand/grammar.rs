@@ -91,7 +91,8 @@ pub fn compile(home: &Home, sources: &[GrammarSource], lang: Lang) -> Result<Aut
     }
     let mut compiler = Compiler::new(lang, home_lists(home, lang));
     for (_, file) in &files {
-        compiler.add_skip_words(&file.skip_words);
+        compiler.add_skip_words(&file.skip_words, true);
+        compiler.add_skip_words(&file.opening_words, false);
     }
     for (source, file) in &files {
         for (intent, raw) in &file.intents {
@@ -119,6 +120,7 @@ pub fn compile(home: &Home, sources: &[GrammarSource], lang: Lang) -> Result<Aut
 
 fn compile_block(compiler: &mut Compiler, scope: &Scope, intent: &str, raw: &RawBlock, faults: &mut Vec<Fault>) {
     let mut block = Block { intent: intent.to_owned(), slots: fixed_slots(&raw.slots), ..Block::default() };
+    block.only_written = raw.metadata.get("spoken").and_then(Value::as_bool) == Some(false);
     for (key, value) in &raw.requires_context {
         let (values, slot) = context_rule(value);
         if key == "area" && slot && values.is_empty() {

@@ -12,8 +12,9 @@ use super::sound;
 
 /// Different readings kept per (position, state): beyond this they are noise.
 const READINGS_MAX: usize = 12;
-/// Steps of one match; a text that needs more is no sentence.
-const STEPS_MAX: usize = 200_000;
+/// Readings taken a step further in one match; a text that needs more is no sentence. (Sentences of a hundred
+/// characters need some thousands.)
+const WORK_MAX: usize = 60_000;
 
 /// What a slot was filled with.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,9 +88,9 @@ impl Automaton {
             at: (0..=text.len()).map(|_| BTreeMap::new()).collect(),
             found: Vec::new(),
             trace,
+            work: 0,
         };
         sweep.enter(0, 0);
-        let mut steps = 0;
         for pos in 0..=text.len() {
             // Skip words may also come before anything else.
             if pos == 0 {
@@ -105,8 +106,7 @@ impl Automaton {
             }
             while let Some((state, readings)) = sweep.at[pos].pop_first() {
                 for reading in readings {
-                    steps += 1;
-                    if steps > STEPS_MAX {
+                    if sweep.work > WORK_MAX {
                         return (sweep.found, sweep.trace);
                     }
                     sweep.advance(pos, state, reading);
@@ -124,7 +124,7 @@ impl Automaton {
                 if !is_boundary(text, from) {
                     return Vec::new();
                 }
-                let ends = self.skip.iter().filter(|s| text[from.min(text.len())..].starts_with(s));
+                let ends = self.skip.iter().map(|s| &s.word).filter(|s| text[from.min(text.len())..].starts_with(s));
                 ends.map(|s| from + s.len())
                     .filter(|&end| is_boundary(text, end))
                     .map(|end| end + usize::from(from == pos && text.get(end) == Some(&' ')))
@@ -147,6 +147,7 @@ struct Sweep<'a> {
     found: Vec<Reading>,
     /// Kept for explanations only.
     trace: Option<Trace>,
+    work: usize,
 }
 
 impl Sweep<'_> {
@@ -295,6 +296,7 @@ impl Sweep<'_> {
     }
 
     fn go(&mut self, pos: usize, state: u32, reading: Reading) {
+        self.work += 1;
         keep(self.at[pos].entry(state).or_default(), reading);
     }
 }

@@ -3,15 +3,16 @@
 //! Templates decide; what only sounds like a template is tried next, the classifier last. Ambiguity is kept
 //! as several hypotheses that share the confidence, never resolved by accident.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use crate::facts::error::Fault;
-use crate::facts::home::Home;
+use crate::facts::home::{Home, Names};
 use crate::facts::intent::{Hypothesis, Lang, SlotValue, Slots, Via};
 
 use super::automaton::{Automaton, ListKind, Step};
 use super::classifier::IntentModel;
+use super::clauses::without_gerund;
 use super::grammar;
 use super::matcher::{Filled, Reading};
 use super::normalise;
@@ -33,10 +34,18 @@ const HYPOTHESES_MAX: usize = 8;
 /// How sharply a better-fitting reading wins: weight is exp(-SHARPNESS x cost).
 const SHARPNESS: f32 = 2.0;
 
+/// Words that begin a question and no request.
+const QUESTIONS: [&str; 18] = [
+    "is", "are", "was", "were", "did", "does", "do", "has", "have", "had", "why", "when", "who", "where", "which",
+    "should", "any", "what",
+];
+
 /// What texts mean in one home.
 pub struct Understanding {
     pub(super) languages: Vec<Language>,
     pub(super) spotter: Spotter,
+    /// Names of things and places by id.
+    pub(super) names: BTreeMap<String, Names>,
     pub(super) classifier: Option<Mutex<IntentModel>>,
     listening_area: Option<String>,
 }
@@ -67,9 +76,10 @@ pub(super) enum Contradiction {
 }
 
 /// One reading with its cost: how much had to be assumed to get there.
-struct Candidate {
-    intent: String,
-    slots: Slots,
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) intent: String,
+    pub(super) slots: Slots,
     cost: f32,
     misheard: u32,
 }
@@ -97,6 +107,10 @@ impl Understanding {
         Ok(Self {
             languages,
             spotter: Spotter::new(home),
+            names: (home.entities.iter().map(|e| (e.id.0.clone(), e.names.clone())))
+                .chain(home.areas.iter().map(|a| (a.id.clone(), a.names.clone())))
+                .chain(home.floors.iter().map(|f| (f.id.clone(), f.names.clone())))
+                .collect(),
             classifier: classifier.map(Mutex::new),
             listening_area: None,
         })
@@ -109,21 +123,39 @@ impl Understanding {
         self
     }
 
-    /// What `text` may mean, best first; nothing if it is not understood. Without `lang`, all languages are
-    /// tried and the one that fits best is returned.
+    /// What `text` may mean, best first; nothing if it is not understood. Of several commands, the first.
     pub fn hypotheses(&self, text: &str, lang: Option<Lang>) -> (Option<Lang>, Vec<Hypothesis>) {
-        let Some(text) = normalise::sentence(text) else { return (lang, Vec::new()) };
+        let (lang, commands) = self.commands(text, lang, None);
+        (lang, commands.into_iter().next().unwrap_or_default())
+    }
+
+    /// The commands of `text` in order, each with what it may mean, best first; nothing if it is not understood.
+    /// `last`: what the command before was about, for "it". Without `lang`, all languages are tried and the one
+    /// that fits best is returned.
+    pub fn commands(
+        &self,
+        text: &str,
+        lang: Option<Lang>,
+        last: Option<&Slots>,
+    ) -> (Option<Lang>, Vec<Vec<Hypothesis>>) {
+        let Some(whole) = normalise::sentence(text) else { return (lang, Vec::new()) };
+        let whole = without_gerund(&whole).unwrap_or(whole);
         let tried = || self.languages.iter().filter(|l| lang.is_none_or(|lang| lang == l.lang));
         for by_sound in [false, true] {
             let best = tried()
-                .map(|language| (language.lang, self.candidates(language, &text, by_sound)))
+                .map(|language| (language.lang, self.candidates(language, &whole, by_sound)))
                 .filter(|(_, candidates)| !candidates.is_empty())
                 .min_by(|a, b| a.1[0].cost.total_cmp(&b.1[0].cost));
             if let Some((lang, candidates)) = best {
-                return (Some(lang), share(candidates));
+                return (Some(lang), vec![share(candidates)]);
+            }
+            let breath = || tried().map(|l| (l.lang, self.breath(l, text, last))).find(|(_, found)| !found.is_empty());
+            if let (false, Some((lang, commands))) = (by_sound, breath()) {
+                return (Some(lang), commands.into_iter().map(share).collect());
             }
         }
-        self.classified(&text, lang)
+        let (lang, hypotheses) = self.classified(&whole, lang);
+        (lang, if hypotheses.is_empty() { Vec::new() } else { vec![hypotheses] })
     }
 
     /// What can be said in `lang`, for a recogniser that hears only that.
@@ -132,7 +164,7 @@ impl Understanding {
     }
 
     /// Readings by template, cheapest first, without doubles.
-    fn candidates(&self, language: &Language, text: &[char], by_sound: bool) -> Vec<Candidate> {
+    pub(super) fn candidates(&self, language: &Language, text: &[char], by_sound: bool) -> Vec<Candidate> {
         let automaton = &language.automaton;
         let Some((text, replaced)) = language.heard(text, by_sound) else { return Vec::new() };
         let mut candidates: Vec<Candidate> = Vec::new();
@@ -257,6 +289,11 @@ impl Understanding {
 
     fn classified(&self, text: &[char], lang: Option<Lang>) -> (Option<Lang>, Vec<Hypothesis>) {
         let Some(classifier) = &self.classifier else { return (lang, Vec::new()) };
+        // The classifier knows no questions about the house: "are all the lights off" would switch them off.
+        let first: String = text.iter().take_while(|c| **c != ' ').collect();
+        if QUESTIONS.contains(&first.as_str()) {
+            return (lang, Vec::new());
+        }
         let lang = lang.unwrap_or(by_characters(text));
         // A panic elsewhere cannot leave the model half changed: it holds weights only.
         let mut classifier = classifier.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! What the whole path from text to hypotheses promises: users' files, context, ambiguity, faults, limits.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::facts::home::EMBEDDED_HOME;
@@ -101,6 +101,42 @@ fn ambiguity_is_kept_and_shared() {
 }
 
 #[test]
+fn one_breath_holds_several_commands_and_their_reasons() {
+    let u = Understanding::new(&home(), &embedded_grammars(), None).expect("valid");
+    let shown = |text: &str| {
+        let (_, commands) = u.commands(text, None, None);
+        let first = |c: &Vec<Hypothesis>| {
+            let about = |slot| c[0].text(slot).map(|id| id.split('.').next_back().unwrap_or_default().to_owned());
+            format!("{} {}", c[0].intent, about("name").or(about("area")).or(about("item")).unwrap_or_default())
+        };
+        commands.iter().map(first).collect::<Vec<_>>().join(", ")
+    };
+    for (text, commands) in [
+        ("turn off the lights in the kitchen and lock the front door", "HassTurnOff kitchen, HassTurnOn front_door"),
+        ("打开客厅的灯然后关上窗帘", "HassTurnOn living_room, HassTurnOff living_room_curtain"),
+        ("turn on the desk lamp and the fan", "HassTurnOn study_desk, HassTurnOn bedroom"),
+        ("turn off the lights in the kitchen and the bedroom", "HassTurnOff kitchen, HassTurnOff bedroom"),
+        (
+            "we're off, close the curtains and then start the vacuum",
+            "HassTurnOff living_room_curtain, HassVacuumStart robot",
+        ),
+        ("the sun is blinding me, close the curtains", "HassTurnOff living_room_curtain"),
+        ("I think I forgot the front door, lock it please", "HassTurnOn front_door"),
+        ("风扇太吵了，关掉", "HassTurnOff bedroom"),
+        ("add brown bread and butter to the shopping list", "HassShoppingListAddItem brown bread and butter"),
+        ("if it rains, close the curtains", ""),
+        ("he said, open the garage door", ""),
+        ("please don't, open the garage door", ""),
+        ("turn on the kitchen light and the attic", ""),
+        ("turn off the kitchen light and sing", ""),
+        ("他说，打开车库门", ""),
+        ("如果下雨，就关上窗帘", ""),
+    ] {
+        assert_eq!(shown(text), commands, "{text}");
+    }
+}
+
+#[test]
 fn misheard_words_cost_confidence() {
     let u = Understanding::new(&home(), &embedded_grammars(), None).expect("valid");
     let confidence = |text: &str| u.hypotheses(text, None).1.first().map(|h| h.confidence);
@@ -174,7 +210,7 @@ fn what_can_be_said_is_what_is_understood() {
     for lang in Lang::ALL {
         let graph = u.speakable(lang);
         println!("{lang}: {} arcs", graph.arcs.len());
-        assert!((100..16_000).contains(&graph.arcs.len()), "{lang}: {} arcs", graph.arcs.len());
+        assert!((100..30_000).contains(&graph.arcs.len()), "{lang}: {} arcs", graph.arcs.len());
         let mut next: std::collections::HashMap<u32, Vec<&crate::understand::word_graph::WordArc>> = Default::default();
         for arc in &graph.arcs {
             next.entry(arc.from).or_default().push(arc);

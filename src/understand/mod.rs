@@ -4,11 +4,14 @@
 //! `speakable` and `units` make of the grammars; or `whisper`.
 //!
 //! The path of a text: `normalise` -> `automaton` (templates of one language, compiled by `grammar` and
-//! `compile`), run by `matcher` -> `meaning` (scores, confidences), and `classifier` with `resolve` where no
-//! template matches. `explain` goes the same way and says what it saw; `sentence_tests` hold it to examples.
+//! `compile`), run by `matcher` -> `meaning` (scores, confidences), with `breath` and `clauses` for several
+//! commands in one sentence, and `classifier` with `resolve` where no template matches. `explain` goes the same
+//! way and says what it saw; `sentence_tests` hold it to examples.
 
 pub mod automaton;
+mod breath;
 pub mod classifier;
+mod clauses;
 mod compile;
 pub mod ctc;
 pub mod ctc_search;

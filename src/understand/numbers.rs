@@ -1,7 +1,7 @@
 //! Numbers as people say and write them, both ways: `21.5`, "twenty one and a half", 二十一点五.
 //!
 //! English and Chinese numbers are read in either language's sentences, because speakers mix them. The
-//! range is 0..=999 in words; digits may be larger.
+//! range is 0..=9999 in words; digits may be larger.
 
 use super::normalise::is_boundary;
 
@@ -125,7 +125,15 @@ pub fn english(words: &[&str]) -> Option<f64> {
 }
 
 fn english_whole(words: &[&str]) -> Option<f64> {
+    if let Some(i) = words.iter().position(|w| *w == "thousand") {
+        let thousands = if words[..i] == ["a"] { 1.0 } else { below_hundred(&words[..i]).filter(|n| *n >= 1.0)? };
+        let rest = words[i + 1..].strip_prefix(&["and"]).unwrap_or(&words[i + 1..]);
+        let rest = if rest.is_empty() { 0.0 } else { english_whole(rest).filter(|n| *n < 1000.0)? };
+        return Some(1000.0 * thousands + rest);
+    }
     match words {
+        // "twenty seven hundred" (kelvins)
+        [tens, unit, "hundred"] if *tens != "a" => Some(100.0 * below_hundred(&[tens, unit])?),
         ["a", "hundred"] => Some(100.0),
         [h, "hundred"] => Some(100.0 * below_hundred(&[h]).filter(|n| (1.0..10.0).contains(n))?),
         ["a", "hundred", "and", rest @ ..] | ["a", "hundred", rest @ ..] => Some(100.0 + below_hundred(rest)?),
@@ -155,7 +163,7 @@ fn below_hundred(words: &[&str]) -> Option<f64> {
 fn han(text: &[char], from: usize) -> Vec<(usize, f64)> {
     let mut found = Vec::new();
     for end in from + 1..=(from + HAN_MAX).min(text.len()) {
-        if !matches!(text[end - 1], '负' | '点' | '百' | '十' | '两') && !HAN.contains(&text[end - 1]) {
+        if !matches!(text[end - 1], '负' | '点' | '千' | '百' | '十' | '两') && !HAN.contains(&text[end - 1]) {
             break;
         }
         if let Some(value) = chinese(&text[from..end]) {
@@ -168,6 +176,21 @@ fn han(text: &[char], from: usize) -> Vec<(usize, f64)> {
 
 /// The number that these characters are, all of them: 二十一, 一百零五, 一百二 (120), 二点五, 负五.
 pub fn chinese(text: &[char]) -> Option<f64> {
+    if let Some(i) = text.iter().position(|c| *c == '千') {
+        let thousands = match text[..i] {
+            ['两'] => 2.0,
+            [c] => nonzero(c)?,
+            _ => return None,
+        };
+        // 三千五 is 3500.
+        let rest = match text[i + 1..] {
+            [] => 0.0,
+            [c] => 100.0 * nonzero(c)?,
+            ['零', ref rest @ ..] => chinese_whole(rest).filter(|n| *n < 100.0)?,
+            ref rest => chinese_whole(rest).filter(|n| *n >= 100.0)?,
+        };
+        return Some(1000.0 * thousands + rest);
+    }
     if let ['负', rest @ ..] = text {
         return chinese(rest).filter(|n| *n > 0.0).map(|n| -n);
     }
@@ -219,7 +242,7 @@ fn hundreds(c: char) -> Option<f64> {
     if c == '两' { Some(2.0) } else { nonzero(c) }
 }
 
-/// How the whole number `n` (0..=999) is said in English, most usual form first.
+/// How the whole number `n` (0..=9999) is said in English, most usual form first.
 pub fn spoken_english(n: u32) -> Vec<String> {
     let small = |n: u32| match n {
         0..20 => SMALL[n as usize].to_owned(),
@@ -234,11 +257,17 @@ pub fn spoken_english(n: u32) -> Vec<String> {
             format!("{} hundred and {}", small(n / 100), small(n % 100)),
             format!("{} hundred {}", small(n / 100), small(n % 100)),
         ],
+        1000..10_000 if n.is_multiple_of(1000) => vec![format!("{} thousand", small(n / 1000))],
+        1000..10_000 => spoken_english(n % 1000)
+            .into_iter()
+            .map(|rest| format!("{} thousand {rest}", small(n / 1000)))
+            .chain(n.is_multiple_of(100).then(|| format!("{} hundred", small(n / 100))))
+            .collect(),
         _ => Vec::new(),
     }
 }
 
-/// How the whole number `n` (0..=999) is said in Mandarin, most usual form first.
+/// How the whole number `n` (0..=9999) is said in Mandarin, most usual form first.
 pub fn spoken_chinese(n: u32) -> Vec<String> {
     let digit = |n: u32| HAN[(n % 10) as usize].to_string();
     let below_hundred = |n: u32, after_hundred: bool| match n {
@@ -255,6 +284,15 @@ pub fn spoken_chinese(n: u32) -> Vec<String> {
             rest @ 1..10 => vec![format!("{}百零{}", digit(n / 100), digit(rest))],
             rest => vec![format!("{}百{}", digit(n / 100), below_hundred(rest, true))],
         },
+        1000..10_000 => {
+            let thousands = format!("{}千", if n / 1000 == 2 { "两".into() } else { digit(n / 1000) });
+            let rest = match n % 1000 {
+                0 => vec![String::new()],
+                rest @ 1..100 => vec![format!("零{}", below_hundred(rest, true))],
+                rest => spoken_chinese(rest),
+            };
+            rest.into_iter().map(|rest| format!("{thousands}{rest}")).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -270,7 +308,7 @@ mod tests {
 
     #[test]
     fn every_spoken_number_is_read_back() {
-        for n in 0..1000 {
+        for n in (0..1000).chain((1000..10_000).step_by(50)) {
             for said in spoken_english(n).into_iter().chain(spoken_chinese(n)) {
                 assert_eq!(longest(&said), Some((said.chars().count(), f64::from(n))), "{said}");
             }

@@ -162,6 +162,11 @@ fn keyword(table: &[(&[&str], &'static str)], text: &[char]) -> Option<(usize, &
 }
 
 impl Spotted {
+    /// What the text is about, if that is one thing or one class of things.
+    pub fn named(&self) -> Option<Slots> {
+        self.target(None)
+    }
+
     /// The slots of `intent` as far as they were named; `None` where one that it needs was not, or where
     /// more was named than one command can hold.
     pub fn slots(&self, intent: &str) -> Option<Slots> {

@@ -1,7 +1,6 @@
 //! Sentence files in Home Assistant's form: YAML in, typed data with line numbers out.
 //!
-//! The only file that knows the YAML crate. Keys that Home Assistant knows and we do not need (responses,
-//! metadata) are read over, so that a user's `custom_sentences` load unchanged.
+//! The only file that knows the YAML crate. Keys that Home Assistant knows and we do not need (responses) are read over, so that a user's `custom_sentences` load unchanged.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -69,6 +68,10 @@ pub struct SentenceFile {
     /// Words that may stand anywhere.
     #[serde(default)]
     pub skip_words: Vec<String>,
+    /// The same, but spoken only before a sentence (ours; Home Assistant has no such key): what may follow every
+    /// sentence makes the recogniser's automaton larger than what may come before it.
+    #[serde(default)]
+    pub opening_words: Vec<String>,
 }
 
 /// One intent's sentences.
@@ -100,6 +103,10 @@ pub struct RawBlock {
     /// Lists of this block only.
     #[serde(default)]
     pub lists: BTreeMap<String, Placed<RawList>>,
+    /// Of all that it may hold, `spoken: false` counts: a recogniser that hears only sentences of the grammar
+    /// leaves these out.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, Value>,
 }
 
 /// A slot list.

@@ -13,9 +13,18 @@ use super::word_graph::{WordArc, WordGraph};
 
 /// Numbers above this are not spelled out.
 const SPOKEN_MAX: u32 = 100;
+/// Numbers above that, of which only multiples are spelled out (kelvins).
+const ROUND: u32 = 500;
 /// Words that are spelled with an apostrophe, which templates lose: recognisers write it.
-const APOSTROPHES: [(&str, &str); 8] = [
+const APOSTROPHES: [(&str, &str); 15] = [
     ("whats", "what's"),
+    ("hows", "how's"),
+    ("its", "it's"),
+    ("thats", "that's"),
+    ("were", "we're"),
+    ("weve", "we've"),
+    ("wed", "we'd"),
+    ("cant", "can't"),
     ("wheres", "where's"),
     ("im", "i'm"),
     ("id", "i'd"),
@@ -53,6 +62,9 @@ pub fn word_graph(automaton: &Automaton) -> WordGraph {
     let mut minimal = Minimal::default();
     let mut starts = Vec::new();
     for (block, sentences) in blocks(automaton) {
+        if automaton.blocks[block as usize].only_written {
+            continue;
+        }
         spelled.clear();
         spelled.foreign = matches!(automaton.blocks[block as usize].intent.as_str(), "HassTurnOn" | "HassTurnOff");
         spelled.start(&sentences);
@@ -118,7 +130,7 @@ impl Spelled {
     }
 
     fn word(&mut self, word: &str) -> u32 {
-        let word = APOSTROPHES.iter().find(|(without, _)| *without == word).map_or(word, |(_, with)| *with);
+        let word = apostrophe(word);
         if let Some(&id) = self.word_ids.get(word) {
             return id;
         }
@@ -213,6 +225,15 @@ impl Spelled {
     }
 }
 
+/// A word as it is spelled.
+fn apostrophe(word: &str) -> &str {
+    APOSTROPHES.iter().find(|(without, _)| *without == word).map_or(word, |(_, with)| *with)
+}
+
+fn apostrophes(phrase: &str) -> String {
+    phrase.split(' ').map(apostrophe).collect::<Vec<_>>().join(" ")
+}
+
 /// Words and Chinese characters of a phrase.
 fn chunks(phrase: &str) -> Vec<String> {
     let chars: Vec<char> = phrase.chars().collect();
@@ -232,6 +253,12 @@ fn chunks(phrase: &str) -> Vec<String> {
 }
 
 fn spoken_range(range: &Range, chinese: bool) -> Vec<String> {
+    // Large values are said in round numbers.
+    if range.from > f64::from(SPOKEN_MAX) {
+        let spoken = if chinese { numbers::spoken_chinese } else { numbers::spoken_english };
+        let (from, to) = (range.from.ceil() as u32, range.to.clamp(0.0, 9999.0) as u32);
+        return (from..=to).filter(|n| n.is_multiple_of(ROUND)).flat_map(spoken).collect();
+    }
     let from = range.from.max(0.0).ceil() as u32;
     let to = range.to.clamp(0.0, f64::from(SPOKEN_MAX)) as u32;
     let mut said = Vec::new();
@@ -368,7 +395,7 @@ impl Minimal {
     }
 }
 
-/// Lets skip words stand before and after every sentence.
+/// Lets skip words stand before every sentence, and those that are said there after it.
 fn with_skip_words(mut graph: WordGraph, automaton: &Automaton) -> WordGraph {
     if graph.arcs.is_empty() {
         return graph;
@@ -382,8 +409,8 @@ fn with_skip_words(mut graph: WordGraph, automaton: &Automaton) -> WordGraph {
     let mut arcs = vec![WordArc { from: start, to: graph.start, text: String::new() }];
     arcs.extend(graph.ends.iter().map(|e| WordArc { from: *e, to: end, text: String::new() }));
     for (from, to) in [(start, graph.start), (end, after)] {
-        for skip in &automaton.skip {
-            let chunks = chunks(&skip.iter().collect::<String>());
+        for skip in automaton.skip.iter().filter(|s| from == start || s.closing) {
+            let chunks = chunks(&apostrophes(&skip.word.iter().collect::<String>()));
             let mut at = from;
             for (i, text) in chunks.iter().enumerate() {
                 let node = if i + 1 == chunks.len() { to } else { fresh() };

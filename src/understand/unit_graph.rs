@@ -7,7 +7,7 @@ use super::units::Unit;
 use super::word_graph::WordGraph;
 
 /// Determinising stops with an error beyond this many states: a grammar that needs more is not one that
-/// people speak (the shipped ones with the demonstration home need some 100,000).
+/// people speak (the shipped ones with the demonstration home need some 130,000).
 const STATES_MAX: usize = 1_000_000;
 
 /// One step of the automaton.
@@ -108,6 +108,11 @@ impl UnitGraph {
         self.arcs.len()
     }
 
+    /// How many states there are.
+    pub fn states(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Whether nothing can be said.
     pub fn is_empty(&self) -> bool {
         self.arcs.is_empty()
@@ -195,23 +200,37 @@ impl Spelled {
         }
     }
 
-    fn closure(&self, set: &mut BTreeSet<u32>) {
-        let mut todo: Vec<u32> = set.iter().copied().collect();
-        while let Some(n) = todo.pop() {
-            for e in &self.out[n as usize] {
-                if e.unit.is_none() && set.insert(e.to) {
-                    todo.push(e.to);
+    /// By node, where silence leads from there: only nodes that matter, those with sounds after them or an end.
+    fn closures(&self) -> Vec<Vec<u32>> {
+        let matters = |n: u32| self.ends.contains(&n) || self.out[n as usize].iter().any(|e| e.unit.is_some());
+        let mut seen = vec![u32::MAX; self.out.len()];
+        let closure = |from: u32| {
+            let (mut open, mut set) = (vec![from], Vec::new());
+            while let Some(n) = open.pop() {
+                if std::mem::replace(&mut seen[n as usize], from) == from {
+                    continue;
                 }
+                if matters(n) {
+                    set.push(n);
+                }
+                open.extend(self.out[n as usize].iter().filter(|e| e.unit.is_none()).map(|e| e.to));
             }
-        }
+            set
+        };
+        (0..self.out.len() as u32).map(closure).collect()
     }
 
     /// Subset construction (Rabin and Scott 1959).
     fn determinise(self) -> Result<UnitGraph, String> {
-        let mut start: BTreeSet<u32> = self.starts.iter().copied().collect();
-        self.closure(&mut start);
-        let mut addressed = BTreeSet::from([self.addressed]);
-        self.closure(&mut addressed);
+        let closures = self.closures();
+        let union = |nodes: &mut dyn Iterator<Item = u32>| {
+            let mut set: Vec<u32> = nodes.flat_map(|n| closures[n as usize].iter().copied()).collect();
+            set.sort_unstable();
+            set.dedup();
+            set
+        };
+        let start = union(&mut self.starts.iter().copied());
+        let addressed = union(&mut std::iter::once(self.addressed));
         let mut ids = HashMap::from([(start.clone(), START), (addressed.clone(), START_ADDRESSED)]);
         let mut sets = vec![start, addressed];
         let mut graph = UnitGraph::default();
@@ -219,16 +238,16 @@ impl Spelled {
         while state < sets.len() {
             graph.first.push(graph.arcs.len() as u32);
             graph.ends.push(sets[state].iter().any(|n| self.ends.contains(n)));
-            let mut next: BTreeMap<Unit, BTreeSet<u32>> = BTreeMap::new();
+            let mut next: BTreeMap<Unit, Vec<u32>> = BTreeMap::new();
             for &n in &sets[state] {
                 for e in &self.out[n as usize] {
                     if let Some(unit) = e.unit {
-                        next.entry(unit).or_default().insert(e.to);
+                        next.entry(unit).or_default().push(e.to);
                     }
                 }
             }
-            for (unit, mut set) in next {
-                self.closure(&mut set);
+            for (unit, nodes) in next {
+                let set = union(&mut nodes.into_iter());
                 let to = *ids.entry(set).or_insert_with_key(|set| {
                     sets.push(set.clone());
                     (sets.len() - 1) as u32

@@ -1,0 +1,137 @@
+//! Several commands in one sentence ("turn off the lights and lock the door"), commands with a reason before or
+//! after them ("I'm leaving, turn off the lights"), and "it" for what was named last.
+//!
+//! Tried only where the sentence as a whole is no command; then every part must be one, or an aside. Words are
+//! cut by clauses.rs; what a part means is for templates alone to say, never for sounds or the classifier.
+
+use crate::facts::intent::{Lang, Slots};
+
+use super::clauses::{clauses, conjunctions, edges, is_aside, joined, resolved};
+use super::meaning::{Candidate, Language, Understanding};
+use super::normalise::normalise;
+
+/// Commands in one breath.
+const COMMANDS_MAX: usize = 4;
+/// Beginnings or ends that are borrowed from the command next to it: "turn off the lamp and the fan".
+const BORROWED_MAX: usize = 10;
+
+/// What "it" stands for.
+#[derive(Debug, Clone)]
+struct Referent {
+    /// In words that templates understand.
+    words: Vec<char>,
+    /// Named in this sentence, so that it may also be left out: 风扇太吵了，关掉.
+    here: bool,
+}
+
+/// The readings of one command, cheapest first.
+type Readings = Vec<Candidate>;
+
+impl Understanding {
+    /// The commands of `text` in order; nothing if any part of it is neither a command nor an aside. `last` is
+    /// what the command before was about.
+    pub(super) fn breath(&self, language: &Language, text: &str, last: Option<&Slots>) -> Vec<Readings> {
+        let mut referent = last.and_then(|slots| self.words_for(slots, language.lang, false));
+        let mut commands: Vec<Readings> = Vec::new();
+        for clause in clauses(text) {
+            match self.parts(language, &clause.words, referent.as_ref(), COMMANDS_MAX) {
+                Some(found) => {
+                    referent = found.last().and_then(|c| self.referent_of(c, language.lang)).or(referent);
+                    commands.extend(found);
+                }
+                None if is_aside(&clause.words) => {
+                    let named = self.spotter.spot(&clause.names).named();
+                    let named = named.and_then(|slots| self.words_for(&slots, language.lang, true));
+                    referent = named.or(referent);
+                }
+                None => return Vec::new(),
+            }
+        }
+        if commands.len() > COMMANDS_MAX { Vec::new() } else { commands }
+    }
+
+    /// A clause as one command or several that are joined by conjunctions.
+    fn parts(
+        &self,
+        language: &Language,
+        clause: &[char],
+        referent: Option<&Referent>,
+        left: usize,
+    ) -> Option<Vec<Readings>> {
+        if let Some(command) = self.one(language, clause, referent) {
+            return Some(vec![command]);
+        }
+        if left <= 1 {
+            return None;
+        }
+        for (end, start) in conjunctions(clause) {
+            let (before, after) = (&clause[..end], &clause[start..]);
+            let whole = self.one(language, before, referent).map(|c| (c, before.to_vec()));
+            // "The kitchen and the bedroom lights off": what comes first borrows the end of what comes next.
+            let borrowed = || {
+                edges(after, false, BORROWED_MAX).into_iter().find_map(|end| {
+                    let said = joined(before, end);
+                    Some((self.one(language, &said, referent)?, said))
+                })
+            };
+            let Some((first, said)) = whole.or_else(borrowed) else { continue };
+            let next = self.referent_of(&first, language.lang);
+            let alone = self.parts(language, after, next.as_ref().or(referent), left - 1);
+            // "Turn off the lamp and the fan": the other way round.
+            let rest = alone.or_else(|| {
+                edges(&said, true, BORROWED_MAX).into_iter().find_map(|beginning| {
+                    let command = self.one(language, &joined(beginning, after), None)?;
+                    (command[0].intent == first[0].intent).then(|| vec![command])
+                })
+            });
+            if let Some(rest) = rest {
+                return Some([vec![first], rest].concat());
+            }
+        }
+        None
+    }
+
+    /// One command, with "it" resolved.
+    fn one(&self, language: &Language, clause: &[char], referent: Option<&Referent>) -> Option<Readings> {
+        let read = |words: &[char]| Some(self.candidates(language, words, false)).filter(|c| !c.is_empty());
+        let with_referent = || {
+            let referent = referent?;
+            let by_pronoun = resolved(clause, &referent.words).and_then(|words| read(&words));
+            by_pronoun.or_else(|| referent.here.then(|| read(&joined(&referent.words, clause))).flatten())
+        };
+        read(clause).or_else(with_referent)
+    }
+
+    fn referent_of(&self, command: &Readings, lang: Lang) -> Option<Referent> {
+        self.words_for(&command.first()?.slots, lang, false)
+    }
+
+    /// Words for what `slots` are about.
+    fn words_for(&self, slots: &Slots, lang: Lang, here: bool) -> Option<Referent> {
+        let id = |slot: &str| slots.get(slot).and_then(|v| v.as_text());
+        let named = |id: &str| self.names.get(id).and_then(|names| names.get(&lang)?.first()).map(String::as_str);
+        let words = match (id("name").filter(|n| *n != "all"), id("area").or(id("floor")), id("domain")) {
+            (Some(name), _, _) => named(name)?.to_owned(),
+            (None, Some(place), Some(domain)) => format!("{} {}", named(place)?, class(domain, lang)?),
+            (None, None, Some(domain)) if lang == Lang::Zh => format!("所有{}", class(domain, lang)?),
+            (None, None, Some(domain)) => format!("all {}", class(domain, lang)?),
+            (None, _, None) => return None,
+        };
+        Some(Referent { words: normalise(&words), here })
+    }
+}
+
+/// A class of things in words.
+fn class(domain: &str, lang: Lang) -> Option<&'static str> {
+    Some(match (domain, lang) {
+        ("light", Lang::En) => "lights",
+        ("light", Lang::Zh) => "灯",
+        ("cover", Lang::En) => "blinds",
+        ("cover", Lang::Zh) => "百叶窗",
+        ("fan", Lang::En) => "fan",
+        ("fan", Lang::Zh) => "风扇",
+        ("lock", Lang::En) => "doors",
+        ("lock", Lang::Zh) => "门",
+        _ => return None,
+    })
+}
