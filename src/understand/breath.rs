@@ -6,7 +6,7 @@
 
 use crate::facts::intent::{Lang, Slots};
 
-use super::clauses::{clauses, conjunctions, edges, is_aside, joined, resolved};
+use super::clauses::{clauses, conjunctions, edges, is_aside, is_statement, joined, resolved};
 use super::meaning::{Candidate, Language, Understanding};
 use super::normalise::normalise;
 
@@ -33,11 +33,21 @@ impl Understanding {
     pub(super) fn breath(&self, language: &Language, text: &str, last: Option<&Slots>) -> Vec<Readings> {
         let mut referent = last.and_then(|slots| self.words_for(slots, language.lang, false));
         let mut commands: Vec<Readings> = Vec::new();
+        // The wish in "it's dark in the kitchen", until the command that follows from it.
+        let mut wish: Option<Readings> = None;
         for clause in clauses(text) {
             match self.parts(language, &clause.words, referent.as_ref(), COMMANDS_MAX) {
                 Some(found) => {
                     referent = found.last().and_then(|c| self.referent_of(c, language.lang)).or(referent);
-                    commands.extend(found);
+                    if is_statement(&clause.words) && found.len() == 1 {
+                        wish = found.into_iter().next();
+                        continue;
+                    }
+                    for command in found {
+                        // "... turn on the lights": those of the kitchen.
+                        let same = wish.take().filter(|wish| is_part_of(&command, wish));
+                        commands.push(same.unwrap_or(command));
+                    }
                 }
                 None if is_aside(&clause.words) => {
                     let named = self.spotter.spot(&clause.names).named();
@@ -46,6 +56,9 @@ impl Understanding {
                 }
                 None => return Vec::new(),
             }
+        }
+        if commands.is_empty() {
+            commands.extend(wish);
         }
         if commands.len() > COMMANDS_MAX { Vec::new() } else { commands }
     }
@@ -118,6 +131,14 @@ impl Understanding {
             (None, _, None) => return None,
         };
         Some(Referent { words: normalise(&words), here })
+    }
+}
+
+/// Whether `command` says nothing that `wish` does not say too.
+fn is_part_of(command: &Readings, wish: &Readings) -> bool {
+    match (command.first(), wish.first()) {
+        (Some(c), Some(w)) => c.intent == w.intent && c.slots.iter().all(|(slot, v)| w.slots.get(slot) == Some(v)),
+        _ => false,
     }
 }
 

@@ -100,7 +100,7 @@ pub fn conjunctions(words: &[char]) -> Vec<(usize, usize)> {
 }
 
 /// Words that make a clause more than an aside.
-const TURNING: [&str; 44] = [
+const TURNING: [&str; 35] = [
     "if",
     "when",
     "whenever",
@@ -125,25 +125,16 @@ const TURNING: [&str; 44] = [
     "heard",
     "why",
     "who",
-    "what",
-    "how",
     "where",
     "which",
     "whether",
     "yesterday",
     "tomorrow",
     "later",
-    "tonight",
     "story",
     "imagine",
     "suppose",
     "pretend",
-    "should",
-    "would",
-    "could",
-    "wait",
-    "hold",
-    "stop",
     "without",
 ];
 /// The same in Chinese.
@@ -192,6 +183,17 @@ pub fn is_aside(clause: &[char]) -> bool {
         return false;
     }
     !text.split(' ').any(|w| TURNING.contains(&w)) && !TURNING_HAN.iter().any(|w| text.contains(w))
+}
+
+/// Beginnings and words of clauses that only say how things are: "it's dark in the kitchen".
+const STATEMENTS: [&str; 9] =
+    ["its ", "it is ", "im ", "were ", "theres ", "i cant ", "we cant ", "i cannot ", "i am "];
+const STATEMENTS_HAN: [&str; 9] = ["太", "好暗", "好黑", "黑漆漆", "看不见", "看不清", "有点暗", "有点黑", "饿"];
+
+/// Whether a clause says how things are: beside a command it is the command's reason, alone a wish.
+pub fn is_statement(clause: &[char]) -> bool {
+    let text: String = clause.iter().collect();
+    STATEMENTS.iter().any(|s| text.starts_with(s)) || STATEMENTS_HAN.iter().any(|s| text.contains(s))
 }
 
 /// A number other than "one", which is mostly none.

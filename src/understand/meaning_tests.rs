@@ -176,6 +176,19 @@ fn bad_files_are_faults_with_their_place() {
     }
 }
 
+/// A rule that two of our files define would mean what the later one says in both.
+#[test]
+fn shipped_rules_have_names_of_their_own() {
+    let mut seen = std::collections::BTreeMap::new();
+    for source in embedded_grammars() {
+        let file = crate::understand::sentences::read(&source).expect("valid");
+        for name in file.expansion_rules.keys() {
+            let other = seen.insert((source.lang, name.clone()), source.file.clone());
+            assert_eq!(other, None, "<{name}> of {} is defined before", source.file);
+        }
+    }
+}
+
 #[test]
 fn exponential_templates_end_soon() {
     for leaf in ["a|b", "", "[a]"] {
@@ -210,7 +223,7 @@ fn what_can_be_said_is_what_is_understood() {
     for lang in Lang::ALL {
         let graph = u.speakable(lang);
         println!("{lang}: {} arcs", graph.arcs.len());
-        assert!((100..30_000).contains(&graph.arcs.len()), "{lang}: {} arcs", graph.arcs.len());
+        assert!((100..32_000).contains(&graph.arcs.len()), "{lang}: {} arcs", graph.arcs.len());
         let mut next: std::collections::HashMap<u32, Vec<&crate::understand::word_graph::WordArc>> = Default::default();
         for arc in &graph.arcs {
             next.entry(arc.from).or_default().push(arc);

@@ -135,7 +135,7 @@ fn english_whole(words: &[&str]) -> Option<f64> {
         // "twenty seven hundred" (kelvins)
         [tens, unit, "hundred"] if *tens != "a" => Some(100.0 * below_hundred(&[tens, unit])?),
         ["a", "hundred"] => Some(100.0),
-        [h, "hundred"] => Some(100.0 * below_hundred(&[h]).filter(|n| (1.0..10.0).contains(n))?),
+        [h, "hundred"] => Some(100.0 * below_hundred(&[h]).filter(|n| (1.0..20.0).contains(n) && *n != 10.0)?),
         ["a", "hundred", "and", rest @ ..] | ["a", "hundred", rest @ ..] => Some(100.0 + below_hundred(rest)?),
         [h, "hundred", "and", rest @ ..] | [h, "hundred", rest @ ..] => {
             Some(english_whole(&[h, "hundred"])? + below_hundred(rest)?)
