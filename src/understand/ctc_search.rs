@@ -10,7 +10,7 @@ use super::units::{BLANK, Unit};
 /// Tokens this much (natural log) worse than the best are dropped. Guessed: a wrong letter costs about 5.
 const BEAM: f32 = 22.0;
 /// At most this many tokens live from one frame to the next.
-const TOKENS_MAX: usize = 3000;
+const TOKENS_MAX: usize = 12_000;
 /// Price of a frame that is skipped before the sentence, so that speech is explained rather than skipped.
 const LEAD_PRICE: f32 = 0.08;
 /// Price of a frame that is skipped after the sentence. CTC's sounds are peaks of a frame or two, so this is about

@@ -409,7 +409,7 @@ fn with_skip_words(mut graph: WordGraph, automaton: &Automaton) -> WordGraph {
     let mut arcs = vec![WordArc { from: start, to: graph.start, text: String::new() }];
     arcs.extend(graph.ends.iter().map(|e| WordArc { from: *e, to: end, text: String::new() }));
     for (from, to) in [(start, graph.start), (end, after)] {
-        for skip in automaton.skip.iter().filter(|s| from == start || s.closing) {
+        for skip in automaton.skip.iter().filter(|s| s.closing) {
             let chunks = chunks(&apostrophes(&skip.word.iter().collect::<String>()));
             let mut at = from;
             for (i, text) in chunks.iter().enumerate() {
