@@ -3,12 +3,15 @@
 
 mod arbiter;
 mod handlers;
+mod wake;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+pub use self::wake::ENROLLED_DIR;
+use self::wake::RawWake;
 
 use crate::act::journal::JournalSettings;
 use crate::act::mqtt::{Broker, MqttSettings};
@@ -20,15 +23,11 @@ use crate::facts::home::{EMBEDDED_HOME, Home, toml_fault};
 use crate::hear::listener::ListenSettings;
 use crate::hear::wake::WakeSettings;
 use crate::understand::ctc::WakePhrase;
-use crate::understand::normalise::normalise;
 use crate::understand::stt::Engine;
 
 /// A pause after which a command that is complete beyond doubt is carried out, in ms. Pauses inside a sentence
 /// that is spoken in one go are mostly shorter than 200 ms.
 const DRAFT_MS: u64 = 240;
-
-/// Wake words that the user has enrolled lie here, beside the configuration file: NAME.toml.
-pub const ENROLLED_DIR: &str = "wake";
 
 /// Looked for in the working directory when no file is named.
 pub const DEFAULT_FILE: &str = "tiebreak.toml";
@@ -115,37 +114,6 @@ struct Raw {
 struct RawAudio {
     device: Option<String>,
     area: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawWake {
-    enabled: bool,
-    words: Vec<String>,
-    thresholds: BTreeMap<String, f32>,
-    phrases: BTreeMap<String, Vec<String>>,
-    handlers: Option<BTreeMap<String, String>>,
-    model: Option<PathBuf>,
-}
-
-impl Default for RawWake {
-    fn default() -> Self {
-        let phrases = [
-            ("hey_siri", &["hey siri"][..]),
-            ("computer", &["computer", "hey computer"]),
-            ("tian_mao_jing_ling", &["天猫精灵"]),
-        ];
-        let owned =
-            |(word, spoken): (&str, &[&str])| (word.to_owned(), spoken.iter().map(|s| (*s).to_owned()).collect());
-        Self {
-            enabled: true,
-            words: Vec::new(),
-            thresholds: BTreeMap::new(),
-            phrases: phrases.into_iter().map(owned).collect(),
-            handlers: None,
-            model: None,
-        }
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -240,8 +208,8 @@ impl Config {
             faults.between(&format!("wake.thresholds.{word}"), f64::from(threshold), 0.0, 1.0);
         }
         let mut spoken = raw.wake.phrases;
-        enrolled(&folder.unwrap_or(Path::new("")).join(ENROLLED_DIR), &mut spoken, &mut faults);
-        let phrases = phrases(spoken, &raw.wake.words, &mut faults);
+        wake::enrolled(&folder.unwrap_or(Path::new("")).join(ENROLLED_DIR), &mut spoken, &mut faults);
+        let phrases = wake::phrases(spoken, &raw.wake.words, &mut faults);
         let engine = match raw.stt.engine.as_deref() {
             None => Engine::default(),
             Some("ctc") => Engine::Ctc,
@@ -294,47 +262,6 @@ impl Config {
             mqtt,
         })
     }
-}
-
-/// Adds the phrases of every `NAME.toml` in `dir`, if there is such a folder.
-fn enrolled(dir: &Path, phrases: &mut BTreeMap<String, Vec<String>>, faults: &mut Faults) {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Enrolled {
-        phrases: Vec<String>,
-    }
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> =
-        entries.map(|e| e.path()).filter(|p| p.extension() == Some("toml".as_ref())).collect();
-    files.sort();
-    for file in files {
-        let name = file.display().to_string();
-        let read = read_text(&file)
-            .and_then(|text| toml::from_str::<Enrolled>(&text).map_err(|e| vec![toml_fault(&e, &text, &name)]));
-        match read {
-            Ok(e) => {
-                phrases.insert(file.file_stem().unwrap_or_default().to_string_lossy().into_owned(), e.phrases);
-            }
-            Err(mut more) => faults.list.append(&mut more),
-        }
-    }
-}
-
-/// The phrases of the words that are listened for (all, if `words` is empty).
-fn phrases(raw: BTreeMap<String, Vec<String>>, words: &[String], faults: &mut Faults) -> Vec<WakePhrase> {
-    let mut out = Vec::new();
-    for (word, spoken) in raw.into_iter().filter(|(word, _)| words.is_empty() || words.contains(word)) {
-        for phrase in spoken {
-            let sounds = phrase.starts_with('/');
-            let said: String = if sounds { phrase.clone() } else { normalise(&phrase).into_iter().collect() };
-            if said.chars().filter(|c| c.is_alphabetic()).count() < 3 {
-                let key = format!("wake.phrases.{word}");
-                faults.add(&key, &format!("{phrase:?} is too short to be told from other speech"), "write it out");
-            }
-            out.push(WakePhrase { word: word.clone(), spoken: said });
-        }
-    }
-    out
 }
 
 fn mqtt(raw: RawMqtt, faults: &mut Faults) -> MqttSettings {

@@ -226,7 +226,7 @@ fn explanations_name_templates_captures_and_where_it_went_wrong() {
             &[
                 "turn on the kitchen light",
                 "grammars/en/switching.yaml:",
-                "<turn> on <thing>",
+                "<start> <thing>",
                 "understood  HassTurnOn name=light.kitchen (0.9",
                 "not asked",
             ],

@@ -112,14 +112,18 @@ fn in_words(e: &Explanation) -> String {
         }
         round_lines(&attempts.collect::<Vec<_>>()).iter().enumerate().for_each(|(i, l)| say(first(i, round), l));
     }
-    let near: Vec<String> = e.nearest.iter().flat_map(near_lines).collect();
-    near.iter().enumerate().for_each(|(i, line)| say(first(i, "nearest"), line));
-    if near.is_empty() && e.attempts.iter().all(|a| a.readings.is_empty()) {
-        say("nearest", "no template begins like this");
-    }
-    say("classifier", &opinion(e.classifier.as_ref(), matched(e)));
-    if let Some(tokens) = &e.tokens {
-        say("", &format!("it sees: {}", tokens.join(" ")));
+    if e.in_parts {
+        say("in parts", "several commands in one sentence, or one beside other words; each part matches on its own");
+    } else {
+        let near: Vec<String> = e.nearest.iter().flat_map(near_lines).collect();
+        near.iter().enumerate().for_each(|(i, line)| say(first(i, "nearest"), line));
+        if near.is_empty() && e.attempts.iter().all(|a| a.readings.is_empty()) {
+            say("nearest", "no template begins like this");
+        }
+        say("classifier", &opinion(e.classifier.as_ref(), matched(e)));
+        if let Some(tokens) = &e.tokens {
+            say("", &format!("it sees: {}", tokens.join(" ")));
+        }
     }
     if e.hypotheses.is_empty() {
         say("understood", "not at all");

@@ -13,6 +13,7 @@ use crate::facts::intent::{Hypothesis, Lang, Slots, Via};
 
 use super::automaton::{Automaton, Origin, Range, SlotList, Step};
 use super::classifier::Opinion;
+use super::clauses::without_gerund;
 use super::matcher::Reached;
 use super::meaning::{Contradiction, Language, Understanding, by_characters};
 use super::normalise::{self, is_boundary};
@@ -37,6 +38,9 @@ pub struct Explanation {
     pub lang: Option<Lang>,
     /// What it may mean, best first.
     pub hypotheses: Vec<Hypothesis>,
+    /// No template matches the whole: it is several commands (these hypotheses are the first one's), or one
+    /// command beside words that mean nothing here.
+    pub in_parts: bool,
     /// English words that no sentence and no name contains.
     pub unknown_words: Vec<String>,
     /// What the templates were tried on, in this order.
@@ -120,12 +124,13 @@ impl Understanding {
     /// Goes through everything that is tried on `sentence`.
     pub fn explain(&self, sentence: &str, lang: Option<Lang>) -> Explanation {
         let (found, hypotheses) = self.hypotheses(sentence, lang);
-        let text = normalise::sentence(sentence);
+        let text = normalise::sentence(sentence).map(|t| without_gerund(&t).unwrap_or(t));
         let mut explanation = Explanation {
             sentence: sentence.to_owned(),
             normalised: text.as_ref().map(|t| t.iter().collect()),
             lang: found,
             hypotheses,
+            in_parts: false,
             unknown_words: Vec::new(),
             attempts: Vec::new(),
             nearest: Vec::new(),
@@ -138,6 +143,11 @@ impl Understanding {
         for by_sound in [false, true] {
             explanation.attempts.extend(tried.iter().filter_map(|l| self.attempt(l, &text, by_sound)));
             if explanation.attempts.iter().flat_map(|a| &a.readings).any(|r| r.rejected.is_none()) {
+                return explanation;
+            }
+            // Nothing matches the whole, and yet it is understood: several commands, or one beside other words.
+            explanation.in_parts = explanation.hypotheses.iter().any(|h| h.via == Via::Grammar) && !by_sound;
+            if explanation.in_parts {
                 return explanation;
             }
         }

@@ -1,6 +1,6 @@
 //! What the whole path from text to hypotheses promises: users' files, context, ambiguity, faults, limits.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::*;
 use crate::facts::home::EMBEDDED_HOME;
