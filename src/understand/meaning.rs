@@ -22,8 +22,7 @@ use super::sound;
 use super::speakable::word_graph;
 use super::word_graph::WordGraph;
 
-/// A template that matches as it stands and in one way only. Guessed; to be replaced by calibration on
-/// recognised speech (issue 4).
+/// A template that matches as it stands and in one way only. Guessed, not calibrated.
 const CONFIDENCE_EXACT: f32 = 0.98;
 /// What one word or character that only sounds right takes away, and what is left at least.
 const CONFIDENCE_MISHEARD: (f32, f32) = (0.07, 0.6);
