@@ -221,7 +221,9 @@ impl Spelled {
     }
 
     /// Subset construction (Rabin and Scott 1959).
-    fn determinise(self) -> Result<UnitGraph, String> {
+    fn determinise(mut self) -> Result<UnitGraph, String> {
+        // Half a million little lists stay in memory.
+        self.out.iter_mut().for_each(Vec::shrink_to_fit);
         let closures = self.closures();
         let union = |nodes: &mut dyn Iterator<Item = u32>| {
             let mut set: Vec<u32> = nodes.flat_map(|n| closures[n as usize].iter().copied()).collect();
