@@ -3,6 +3,7 @@ CARGO ?= cargo
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 BUILD_PACKAGES := cmake g++ libclang-dev libasound2-dev pkg-config
 TEST_PACKAGES := mosquitto espeak-ng flite
+TRAINING_PACKAGES := python3-venv
 PYTHON ?= .venv/bin/python
 
 .PHONY: demo test build packages test-packages fmt clippy doc fixtures venv train-stt train-whisper train-wake train-intent test-training clean
@@ -47,6 +48,7 @@ TIEBREAK_DATA ?= ../shared/data
 export TIEBREAK_DATA
 
 venv: training/requirements.txt
+	$(call install,$(TRAINING_PACKAGES))
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet -r training/requirements.txt
 
