@@ -251,10 +251,10 @@ fn explanations_name_templates_captures_and_where_it_went_wrong() {
             ],
         ),
         (
-            &["turn on the telly right", "--sentences", &mine, "--lang", "en-GB"],
-            &["matches “turn on the telly”, then came “right”; expected now | the end"],
+            &["turn on the telly backwards", "--sentences", &mine, "--lang", "en-GB"],
+            &["matches “turn on the telly”, then came “backwards”; expected now | the end"],
         ),
-        (&["make sure that the ceiling light is switched on"], &["<name:light>", "by the classifier"]),
+        (&["i would love the ceiling light to be on"], &["<name:light>", "by the classifier"]),
     ];
     for (args, parts) in cases {
         let said = explain(args);
@@ -263,7 +263,7 @@ fn explanations_name_templates_captures_and_where_it_went_wrong() {
         }
     }
     assert!(explain(&["turn on"]).contains("then it ended; expected "));
-    assert!(explain(&["zebra crossing"]).contains("no template begins like this"));
+    assert!(explain(&["xylophone"]).contains("no template begins like this"));
     assert!(explain(&[""]).contains("it is empty"));
     let said = explain(&["turn on the blorb", "--json"]);
     let json: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{said}: {e}"));

@@ -327,7 +327,7 @@ fn under_faults_nothing_acts_twice_late_or_as_a_loser() {
 /// Returns who won how often.
 fn faulty_house(house_index: usize, count: usize) -> BTreeMap<String, usize> {
     const NAMES: [&str; 3] = ["far", "near", "other"];
-    const WINDOW_MS: u64 = 30;
+    const WINDOW_MS: u64 = 120;
     let mut house =
         House::start(&registered(&[("far", "command"), ("near", "itself"), ("other", "itself")], WINDOW_MS));
     let observer = Guest::observer(house.port());

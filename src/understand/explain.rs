@@ -146,7 +146,7 @@ impl Understanding {
                 return explanation;
             }
             // Nothing matches the whole, and yet it is understood: several commands, or one beside other words.
-            explanation.in_parts = explanation.hypotheses.iter().any(|h| h.via == Via::Grammar) && !by_sound;
+            explanation.in_parts = !by_sound && tried.iter().any(|l| !self.breath(l, sentence, None).is_empty());
             if explanation.in_parts {
                 return explanation;
             }
