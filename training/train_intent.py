@@ -120,7 +120,7 @@ class Grammar:
             wanted = [wanted] if isinstance(wanted, str) else wanted or ["light", "fan", "switch", "climate"]
             known = [d for d in wanted if d not in banned]
             return f"<name:{self.rng.choice(known)}>" if known else "WILD"
-        entry = self.lists[name]
+        entry = {**self.lists, **block.get("lists", {})}[name]
         if entry.get("wildcard"):
             return "WILD"
         if "range" in entry:
