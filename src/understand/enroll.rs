@@ -3,6 +3,8 @@
 //! Nothing is trained: the sounds join the wake phrases of the speech recogniser's automaton (unit_graph.rs),
 //! so the word is heard at the beginning of a sentence like any other.
 
+use super::sound::levenshtein;
+
 /// Recordings that enrol a word.
 pub const RECORDINGS_MIN: usize = 3;
 /// A word with fewer sounds is too easily part of other speech.
@@ -23,7 +25,7 @@ pub fn phrases(heard: &[Vec<String>]) -> Result<Vec<String>, String> {
         let sounds = heard[i].join(" ");
         return Err(format!("recording {} has too few sounds (“{sounds}”): choose a longer word", i + 1));
     }
-    let alike = |a: &[String], b: &[String]| edits(a, b) as f32 <= DIFFERENCE_MAX * a.len().max(b.len()) as f32;
+    let alike = |a: &[String], b: &[String]| levenshtein(a, b) as f32 <= DIFFERENCE_MAX * a.len().max(b.len()) as f32;
     for (i, a) in heard.iter().enumerate() {
         let others = heard.iter().enumerate().filter(|(j, b)| i != *j && alike(a, b)).count();
         if others == 0 {
@@ -39,20 +41,6 @@ pub fn phrases(heard: &[Vec<String>]) -> Result<Vec<String>, String> {
         }
     }
     Ok(out)
-}
-
-/// Levenshtein's distance.
-fn edits(a: &[String], b: &[String]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(x != y)).min(above + 1).min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -120,8 +120,8 @@ fn spelling(word: &[char]) -> Vec<char> {
     out.chars().collect()
 }
 
-/// Letters to insert, delete or replace to make `a` into `b`.
-fn levenshtein(a: &[char], b: &[char]) -> usize {
+/// Letters, or sounds, to insert, delete or replace to make `a` into `b` (Levenshtein 1965).
+pub fn levenshtein<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.iter().enumerate() {
         let mut diagonal = row[0];

@@ -395,7 +395,8 @@ impl Minimal {
     }
 }
 
-/// Lets skip words stand before every sentence, and those that are said there after it.
+/// Lets skip words stand before and after every sentence. Opening words are left out: there are so many that
+/// recognisers take other sounds for them.
 fn with_skip_words(mut graph: WordGraph, automaton: &Automaton) -> WordGraph {
     if graph.arcs.is_empty() {
         return graph;
