@@ -23,10 +23,10 @@ import numpy as np
 import soundfile
 from scipy.signal import butter, fftconvolve, resample_poly, sosfilt
 
-import room
 import sentences
 
 sys.path.insert(0, str(sentences.ROOT / "training"))
+import room  # noqa: E402
 import voices  # noqa: E402
 
 RATE = voices.RATE

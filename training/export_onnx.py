@@ -104,6 +104,35 @@ def write_onnx(net, path, note):
     onnx.save(m, path)
 
 
+def read_onnx(net, path):
+    """The weights of a file that `write_onnx` wrote, back into `net`; the head of the middle block stays as it is."""
+    arrays = iter([torch.from_numpy(numpy_helper.to_array(w).astype(np.float32)) for w in onnx.load(path).graph.initializer])
+
+    def fill(*targets, scale=1.0):
+        for t in targets:
+            a = next(arrays) * scale
+            t.copy_(a.T if a.dim() == 2 else a)
+
+    with torch.no_grad():
+        for conv in (net.conv1, net.conv2):
+            fill(conv.weight, conv.bias)
+        for b in net.blocks:
+            fill(b.norms[0].weight, b.norms[0].bias)
+            gate = b.conv.gate
+            fill(gate.weight[:DIM], gate.bias[:DIM], gate.weight[DIM:], gate.bias[DIM:])
+            fill(b.conv.depthwise.weight, b.conv.depthwise.bias, b.conv.norm.weight, b.conv.norm.bias, b.conv.out.weight, b.conv.out.bias)
+            fill(b.norms[1].weight, b.norms[1].bias)
+            d, qkv = DIM // HEADS, b.attn.qkv
+            for h in range(HEADS):
+                for i in range(3):
+                    rows = slice(i * DIM + h * d, i * DIM + (h + 1) * d)
+                    fill(qkv.weight[rows], qkv.bias[rows], scale=d ** 0.5 if i == 0 else 1.0)
+            fill(b.attn.out.weight, b.attn.out.bias, b.norms[2].weight, b.norms[2].bias)
+            fill(b.mlp[0].weight, b.mlp[0].bias, b.mlp[2].weight, b.mlp[2].bias)
+        fill(net.norm.weight, net.norm.bias, net.units.weight, net.units.bias, net.letters.weight, net.letters.bias)
+    assert next(arrays, None) is None, f"{path} is no model of this shape"
+
+
 def check(net, path):
     """The ONNX file computes what the trained network computes (weights rounded to f16)."""
     import onnxruntime

@@ -120,7 +120,7 @@ class Augment:
     def _room(self, p):
         """Late reverberation: y[t] = x[t] + k * tail[t], the tail decaying with the room's RT60."""
         r, b = self.rng, len(p)
-        wet = torch.from_numpy((r.random(b) < 0.6 * self.strength).astype(np.float32))
+        wet = torch.from_numpy((r.random(b) < 0.3 * self.strength).astype(np.float32))
         rt60 = torch.from_numpy(r.uniform(0.15, 0.9, b).astype(np.float32))
         decay = 10 ** (-6 * 0.01 / rt60)  # power, per 10 ms frame
         drr = torch.from_numpy(10 ** (-r.uniform(-6, 14, b).astype(np.float32) / 10))  # tail over direct
@@ -135,18 +135,23 @@ class Augment:
         return y.reshape(b, N_MELS, -1).transpose(1, 2)
 
     def _noise(self, p):
+        """Recorded noise, or, now and then, the other sentences of the batch talking at once."""
         r, (b, t, _) = self.rng, p.shape
+        talk = p.clone()
         for i in range(b):
-            if r.random() > 0.8 * self.strength:
+            if r.random() > 0.85 * self.strength:
                 continue
-            snr = r.uniform(3, 40)
-            a = self.noises[r.integers(len(self.noises))]
-            s = r.integers(0, max(1, len(a) - t))
-            n = 10.0 ** torch.from_numpy(a[s: s + t].astype(np.float32))
-            if len(n) < t:
-                n = n.repeat(t // len(n) + 1, 1)[:t]
-            if r.random() < 0.3:  # coloured by a random slope, 0.1 is 1 dB
-                n = n * 10 ** (r.uniform(-2, 2) * torch.linspace(-0.5, 0.5, N_MELS))
+            snr = r.uniform(2, 36)
+            if b > 2 and r.random() < 0.12:
+                n = sum(talk[(i + k) % b].roll(int(r.integers(0, t)), 0) for k in range(1, 1 + int(r.integers(2, min(6, b)))))
+            else:
+                a = self.noises[r.integers(len(self.noises))]
+                s = r.integers(0, max(1, len(a) - t))
+                n = 10.0 ** torch.from_numpy(a[s: s + t].astype(np.float32))
+                if len(n) < t:
+                    n = n.repeat(t // len(n) + 1, 1)[:t]
+                if r.random() < 0.4:  # coloured by a random slope, 0.1 is 1 dB
+                    n = n * 10 ** (r.uniform(-2.5, 2.5) * torch.linspace(-0.5, 0.5, N_MELS))
             speech = p[i].sum(1)
             level = speech[speech > speech.max() * 1e-3].mean()
             p[i] += n * (level / n.sum(1).mean().clamp(min=1e-12)) * 10 ** (-snr / 10)

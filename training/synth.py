@@ -1,6 +1,8 @@
 """Speaks the corpus and reads the recordings, once, into training/.cache: log-mel features and what was said.
 
     python synth.py --shared ../../shared/data --en 30000 --zh 18000
+
+Each training set NAME has a twin NAME_room, the same rows heard in one of ROOMS simulated rooms each.
 """
 
 import argparse
@@ -10,14 +12,17 @@ import multiprocessing as mp
 import os
 import pickle
 import random
+import zlib
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import torch
+from scipy.signal import fftconvolve
 from tqdm import tqdm
 
 import features
+import room
 import units
 import voices
 
@@ -27,8 +32,25 @@ RICH_SPEAKERS = {"cmn-chen-wang", "cmn-yue-tan"}  # thousands of different words
 HELD_OUT_SPEAKERS = {"dsp25", "dsp26", "dsp27", "dsp28", "dsp29", "fsdd-theo", "fsdd-lucas"}
 
 
-def _init():
+ROOMS = 240
+_rooms = []
+
+
+def _init(seed=None):
+    """With a seed, the worker makes its own impulse responses."""
     torch.set_num_threads(1)
+    if seed is not None:
+        rng = np.random.default_rng(seed)
+        _rooms.extend(room.random_response(rng) for _ in range(ROOMS))
+
+
+def _heard(x, where):
+    """Log-mel of samples, dry, and in room number `where`, both with a peak of 0.5."""
+    dry = features.log_mel(x / max(np.abs(x).max(), 1e-4) * 0.5)
+    if not _rooms:
+        return dry, None
+    x = fftconvolve(x, _rooms[where % ROOMS])[: len(x) + 4000]  # and a quarter of a second of its tail
+    return dry, features.log_mel(x / max(np.abs(x).max(), 1e-4) * 0.5)
 
 
 def _speak(job):
@@ -41,8 +63,7 @@ def _speak(job):
     x = features.trim(x)
     if len(x) < 0.15 * voices.RATE or len(x) > 6.0 * voices.RATE:
         return None
-    peak = np.abs(x).max()
-    return (text, lang, voice, features.log_mel(x / max(peak, 1e-4) * 0.5))
+    return (text, lang, voice, *_heard(x, seed))
 
 
 def _record(job):
@@ -51,13 +72,16 @@ def _record(job):
     x = features.trim(voices.resample(x, factor * rate / voices.RATE))
     if len(x) > 10.5 * voices.RATE:
         return None
-    peak = np.abs(x).max()
-    return (text, lang, speaker, features.log_mel(x / max(peak, 1e-4) * 0.5))
+    return (text, lang, speaker, *_heard(x, zlib.crc32(f"{path} {speaker}".encode())))
 
 
 def store(name, rows):
     """One array of all frames with offsets: memory-mapped by the trainers."""
     rows = [r for r in rows if r is not None]
+    if rows and len(rows[0]) == 5:
+        if rows[0][4] is not None:
+            store(f"{name}_room", [(*r[:3], r[4]) for r in rows])
+        rows = [r[:4] for r in rows]
     lens = np.array([len(r[3]) for r in rows])
     frames = np.concatenate([r[3] for r in rows]) if rows else np.zeros((0, 80), np.float16)
     np.save(CACHE / f"{name}.npy", frames)
@@ -75,7 +99,7 @@ def load(name):
 
 def speak_all(name, sentences, workers, seed=0, held_out=False):
     jobs = [(t, l, seed * 1_000_003 + i, held_out) for i, (t, l) in enumerate(sentences)]
-    with mp.Pool(workers, _init) as pool:
+    with mp.Pool(workers, _init, (None if held_out else seed,)) as pool:
         store(name, list(tqdm(pool.imap(_speak, jobs, chunksize=16), total=len(jobs), desc=name)))
 
 
@@ -94,7 +118,7 @@ def record_all(shared, workers):
                 factor = math.exp(random.Random(speaker).uniform(-0.2, 0.22))
                 jobs["people"].append((*job, speaker, factor))
     for name, js in jobs.items():
-        with mp.Pool(workers, _init) as pool:
+        with mp.Pool(workers, _init, (None if "held_out" in name else 7,)) as pool:
             store(name, list(tqdm(pool.imap(_record, js, chunksize=32), total=len(js), desc=name)))
 
 

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
+import export_onnx
 import features
 import synth
 import units
@@ -37,12 +38,12 @@ class Data:
         self.strength = strength
         self.rng = random.Random(seed)
         self.frames_max = frames_max
-        rows = [r for s in sets for r in synth.load(s)]
-        self.synthetic = sorted((r for r in ((*r, units.label(r[0])) for r in rows) if r[4]), key=lambda r: len(r[3]))
+        rows = [r for s in sets for r in self._load(s)]
+        self.synthetic = sorted((r for r in ((*r, units.label(r[0])) for r in rows) if r[4]), key=lambda r: len(r[3][0]))
         self.people = []
-        for text, lang, who, a in synth.load("people"):
+        for text, lang, who, a in self._load("people"):
             u = self._label(text, who)
-            if u and len(a) < frames_max - 60:
+            if u and len(a[1]) < frames_max - 60:
                 self.people.append((None if who.startswith("cmn-chen-wang") else text, lang, who, a, u))
         # Every speaker weighs by the square root of what they say, so that 4,000 words of one speaker do not
         # drown thirty people; a set that names no speakers counts as several.
@@ -53,6 +54,17 @@ class Data:
             (g, max(len({self.people[i][0] or i for i in g}) ** 0.5, len(g) ** 0.5 / 3)) for g in groups.values()
         ]
         self.augment = features.Augment([r[3] for r in synth.load("noise")], seed)
+
+    @staticmethod
+    def _load(name):
+        """Rows (text, language, voice, (dry, in a room)); a set without a twin is dry both times."""
+        dry = synth.load(name)
+        wet = synth.load(f"{name}_room") if (synth.CACHE / f"{name}_room.npy").exists() else dry
+        return [(*d[:3], (d[3], w[3])) for d, w in zip(dry, wet, strict=True)]
+
+    def _sound(self, row):
+        """The row's log-mel, in a room as often as not at full strength."""
+        return np.asarray(row[3][self.rng.random() < 0.5 * self.augment.strength])
 
     def _label(self, text, who):
         if who.startswith("cmn-chen-wang"):  # single syllables, written in pinyin
@@ -72,7 +84,7 @@ class Data:
         parts = [self.people[self.rng.choice(g)] if same else self._person() for _ in range(self.rng.randint(1, 4))]
         frames, label, text, total = [], ([], []), "", 0
         for p in parts:
-            a = np.asarray(p[3])
+            a = self._sound(p)
             if total + len(a) > self.frames_max - 60:
                 break
             if frames:
@@ -102,17 +114,17 @@ class Data:
         self.augment.strength = min(self.strength, max(0.0, (step - EASY_STEPS / 2) / HARD_STEPS))
         shortest = min(1.0, 0.25 + 0.75 * step / EASY_STEPS)
         i = self.rng.randrange(int(len(self.synthetic) * shortest))
-        length = len(self.synthetic[i][3]) + 40
+        length = len(self.synthetic[i][3][0]) + 40
         n = max(8, int(budget / length))
         n_people = round(n * PEOPLE)
         j = max(0, min(len(self.synthetic) - 1, i - n * 2))
         window = self.synthetic[j: i + n * 2 + 1]
-        rows = [self.rng.choice(window) for _ in range(n - n_people)]
+        rows = [(*r[:3], self._sound(r), r[4]) for r in (self.rng.choice(window) for _ in range(n - n_people))]
         while len(rows) < n:
             r = self._joined()
             if len(r[3]) <= length * 1.25 and len(r[3]) > 12:
                 rows.append(r)
-        x, lengths = self.augment([np.asarray(r[3]) for r in rows], self.frames_max)
+        x, lengths = self.augment([r[3] for r in rows], self.frames_max)
         return x, lengths, [r[4][0] for r in rows], [r[4][1] for r in rows], [(r[0], r[1]) for r in rows]
 
 
@@ -187,6 +199,7 @@ def main():
     a.add_argument("--strength", type=float, default=0.7, help="of rooms, noise and microphones, 0 to 1")
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--checkpoint", help="default: .cache/MODEL.pt")
+    a.add_argument("--init", help="without a checkpoint, start from the weights of this ONNX model (acoustic only)")
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--eval-sets", default="held_out,people_held_out")
     args = a.parse_args()
@@ -208,6 +221,9 @@ def main():
         opt.load_state_dict(ck["opt"])
         step = ck["step"]
         print("resumed at step", step)
+    elif args.init:
+        export_onnx.read_onnx(net, args.init)
+        print("weights of", args.init)
     data = Data(args.sets.split(","), args.seed + step, frames_max, args.strength)
     evals = [s for s in args.eval_sets.split(",") if s and (synth.CACHE / f"{s}.npy").exists()]
     print(f"{sum(p.numel() for p in w.parameters()) / 1e6:.2f} M parameters on {device}, {len(data.synthetic)} sentences, {len(data.people)} recordings")

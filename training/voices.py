@@ -99,7 +99,7 @@ def _run(cmd):
 def random_training_voice(text, lang, rng: random.Random):
     """One utterance in a random voice that is not held out: (name, samples at 16 kHz)."""
     if lang == "en":
-        kind = rng.choices(["espeak", "flite", "pico"], [0.40, 0.30, 0.30 if shutil.which("pico2wave") else 0.0])[0]
+        kind = rng.choices(["espeak", "flite", "pico"], [0.30, 0.35, 0.35 if shutil.which("pico2wave") else 0.0])[0]
     else:
         kind = "espeak"
     if kind == "espeak":

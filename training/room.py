@@ -43,6 +43,14 @@ def rt60_of(h, rate):
     return 60 / 20 * (b - a) / rate
 
 
+def random_response(rng, rate=16000):
+    """That of a room of 2.2 to 8 m, 0.3 to 6 m from the microphone, RT60 0.1 to 0.8 s (short ones more often)."""
+    size = (rng.uniform(2.6, 8), rng.uniform(2.2, 6.5), rng.uniform(2.2, 3.3))
+    distance = rng.uniform(0.3, min(6, 0.8 * (max(size[:2]) - 2 * WALL)))
+    rt60 = 0.1 + 0.7 * rng.beta(1.3, 1.7)
+    return impulse_response(size, *places(size, distance, rng), rt60, rng, rate)
+
+
 def impulse_response(size, source, microphone, rt60, rng, rate=16000):
     """From the direct sound on; `size`, `source` and `microphone` in metres, `rt60` in seconds.
 
