@@ -26,7 +26,7 @@ import units
 import whisper
 from acoustic import STRIDE, Acoustic
 
-EASY_STEPS, HARD_STEPS = 800, 6000
+EASY_STEPS, HARD_STEPS = 800, 6000  # a network that hears something already skips both: --ready
 # Share of each batch that are recordings of people.
 PEOPLE = 0.22
 
@@ -34,8 +34,8 @@ PEOPLE = 0.22
 class Data:
     """Batches of one length each: synthetic sentences, recordings, and recordings joined into sentences."""
 
-    def __init__(self, sets, seed, frames_max, strength):
-        self.strength = strength
+    def __init__(self, sets, seed, frames_max, strength, ready):
+        self.strength, self.ready = strength, ready
         self.rng = random.Random(seed)
         self.frames_max = frames_max
         rows = [r for s in sets for r in self._load(s)]
@@ -111,8 +111,9 @@ class Data:
         recordings (mostly single words) come in larger numbers once sentences are heard.
         """
         rows, budget = [], seconds * 100
-        self.augment.strength = min(self.strength, max(0.0, (step - EASY_STEPS / 2) / HARD_STEPS))
-        shortest = min(1.0, 0.25 + 0.75 * step / EASY_STEPS)
+        grown = 1.0 if self.ready else (step - EASY_STEPS / 2) / HARD_STEPS
+        self.augment.strength = min(self.strength, max(0.0, grown))
+        shortest = 1.0 if self.ready else min(1.0, 0.25 + 0.75 * step / EASY_STEPS)
         i = self.rng.randrange(int(len(self.synthetic) * shortest))
         length = len(self.synthetic[i][3][0]) + 40
         n = max(8, int(budget / length))
@@ -200,6 +201,7 @@ def main():
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--checkpoint", help="default: .cache/MODEL.pt")
     a.add_argument("--init", help="without a checkpoint, start from the weights of this ONNX model (acoustic only)")
+    a.add_argument("--ready", action="store_true", help="the weights hear something already: no easy steps first")
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--eval-sets", default="held_out,people_held_out")
     args = a.parse_args()
@@ -224,7 +226,7 @@ def main():
     elif args.init:
         export_onnx.read_onnx(net, args.init)
         print("weights of", args.init)
-    data = Data(args.sets.split(","), args.seed + step, frames_max, args.strength)
+    data = Data(args.sets.split(","), args.seed + step, frames_max, args.strength, args.ready)
     evals = [s for s in args.eval_sets.split(",") if s and (synth.CACHE / f"{s}.npy").exists()]
     print(f"{sum(p.numel() for p in w.parameters()) / 1e6:.2f} M parameters on {device}, {len(data.synthetic)} sentences, {len(data.people)} recordings")
     log = open(checkpoint + ".log", "a")

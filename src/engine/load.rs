@@ -18,7 +18,7 @@ use crate::understand::classifier::{self, IntentModel};
 use crate::understand::ctc::{self, AcousticModel, CtcRecognizer};
 use crate::understand::stt::{Engine, Recognizer};
 use crate::understand::whisper::{self, WhisperRecognizer};
-use crate::understand::{Understanding, embedded_grammars, load_sentences};
+use crate::understand::{Said, Understanding, embedded_grammars, load_sentences};
 
 /// No model file of ours or of OpenAI's is larger (ggml-large-v3 has 3.1 GB).
 const MODEL_BYTES_MAX: u64 = 4 << 30;
@@ -50,15 +50,15 @@ fn intent_model(bytes: &[u8], name: &str) -> Result<IntentModel, Fault> {
 
 /// The speech recogniser, made to hear what `understanding` understands.
 pub fn recognizer(config: &Config, understanding: &Understanding) -> Result<Box<dyn Recognizer>, Fault> {
-    let speakable = Lang::ALL.map(|lang| understanding.speakable(lang));
+    let [often, seldom] = [Said::Often, Said::Seldom].map(|said| Lang::ALL.map(|l| understanding.speakable(l, said)));
     match config.engine {
-        Engine::Ctc => Ok(Box::new(CtcRecognizer::new(acoustic(config)?, &speakable, &config.phrases)?)),
+        Engine::Ctc => Ok(Box::new(CtcRecognizer::new(acoustic(config)?, &often, &seldom, &config.phrases)?)),
         Engine::Whisper => {
             let custom = speech_file(config)?;
             let (bytes, name) =
                 custom.as_ref().map_or((whisper::EMBEDDED_MODEL, "embedded Whisper model"), |(b, n)| (b, n));
             let lead_ins: Vec<String> = config.phrases.iter().map(|p| p.spoken.clone()).collect();
-            Ok(Box::new(WhisperRecognizer::new(bytes, name, &speakable, &lead_ins, config.threads)?))
+            Ok(Box::new(WhisperRecognizer::new(bytes, name, &often, &lead_ins, config.threads)?))
         }
     }
 }

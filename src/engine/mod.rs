@@ -88,6 +88,7 @@ impl Engine {
         let understanding = load::understanding(&config)?;
         let recognizer =
             needs.hearing.then(|| load::recognizer(&config, &understanding)).transpose().map_err(|f| vec![f])?;
+        give_memory_back();
         let clock: Arc<dyn Clock> = Arc::new(WallClock::start());
         let (jobs, jobs_in) = bounded(JOBS_MAX);
         let (understood, understood_in) = mpsc::channel(UNDERSTOOD_MAX);
@@ -209,6 +210,15 @@ impl Drop for Engine {
                 tracing::error!("a thread of the pipeline panicked");
             }
         }
+    }
+}
+
+/// Compiling the grammars takes some 100 MB for a moment, which glibc would keep for ever.
+fn give_memory_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it may be called at any time, from any thread (malloc_trim(3)).
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 use ulid::Ulid;
 
 use super::stamps::Stamps;
-use crate::facts::audio::SampleIndex;
+use crate::facts::audio::{SampleIndex, samples_in_ms};
 use crate::facts::clock::Clock;
 use crate::facts::intent::{Hypothesis, Lang, Slots};
-use crate::facts::utterance::{Detection, Opening, Transcript, Utterance};
+use crate::facts::utterance::{Detection, Draft, Opening, Transcript, Utterance};
 use crate::receipt::{Part, Timeline};
 use crate::understand::Understanding;
 use crate::understand::stt::Recognizer;
@@ -119,6 +119,8 @@ const REFERENT_VALID: Duration = Duration::from_secs(60);
 
 /// How sure a draft must be. A pause is no end: what is guessed now cannot be corrected by what follows.
 const DRAFT_CONFIDENCE_MIN: f32 = 0.9;
+/// In speech or noise that goes on, a command is over when the recogniser has heard nothing more for so long, in ms.
+const NO_MORE_MS: u64 = 450;
 
 impl Mind {
     /// Works until every sender of `jobs` is gone, or nobody wants the results any more.
@@ -171,7 +173,7 @@ impl Mind {
         {
             utterance.opening = Opening::Woken(wake.clone());
         }
-        if !utterance.draft {
+        if utterance.draft.is_none() {
             self.progress.called = None;
         }
         let timeline = Timeline {
@@ -186,27 +188,36 @@ impl Mind {
         let wake = utterance.opening.detection().cloned();
         let start = Understood { source: utterance.source, wake, timeline, ..empty(stamps) };
         match heard {
-            Ok(None) if utterance.draft || utterance.opening == Opening::Overheard => None,
+            Ok(None) if utterance.draft.is_some() || utterance.opening == Opening::Overheard => None,
             Ok(None) => Some(self.read(start, None, None)),
             Ok(Some(heard)) => {
                 if let (Some(wake), true) = (&heard.wake, heard.transcript.text.is_empty()) {
-                    if !utterance.draft {
+                    if utterance.draft.is_none() {
                         tracing::info!("{}: {} ({:.2})", start.source, wake.word, wake.score);
                         self.progress.called = Some((wake.clone(), utterance.endpoint));
                     }
                     return None;
                 }
-                let ready = heard.whole && heard.transcript.confidence >= DRAFT_CONFIDENCE_MIN;
-                if utterance.draft && !ready {
+                let sure = heard.whole && heard.transcript.confidence >= DRAFT_CONFIDENCE_MIN;
+                let over = || heard.last_sound.is_some_and(|at| at + samples_in_ms(NO_MORE_MS) <= utterance.endpoint);
+                let ready = match utterance.draft {
+                    None => true,
+                    Some(Draft::Paused) => sure,
+                    Some(Draft::GoingOn) => sure && over(),
+                };
+                if !ready {
                     return None;
                 }
                 let lang = heard.transcript.lang;
-                let start = Understood { wake: start.wake.or(heard.wake), ..start };
+                let mut start = Understood { wake: start.wake.or(heard.wake), ..start };
+                if let (Some(Draft::GoingOn), Some(at)) = (utterance.draft, heard.last_sound) {
+                    start.timeline.speech_end = Some(crate::receipt::round(at.as_ms()));
+                }
                 let understood = self.read(start, Some(heard.transcript), Some(lang));
-                if utterance.draft && understood.hypotheses.is_empty() {
+                if utterance.draft.is_some() && understood.hypotheses.is_empty() {
                     return None;
                 }
-                if utterance.draft {
+                if utterance.draft.is_some() {
                     self.progress.taken = Some(utterance.start);
                     self.progress.called = None;
                 }
@@ -290,7 +301,7 @@ mod tests {
 
     fn words(text: &str, confidence: f32, whole: bool) -> Option<Recognized> {
         let transcript = Transcript { text: text.into(), confidence, lang: Lang::En };
-        Some(Recognized { transcript, wake: None, whole })
+        Some(Recognized { transcript, wake: None, whole, last_sound: Some(SampleIndex(8000)) })
     }
 
     fn mind(told: Vec<Option<Recognized>>) -> Mind {
@@ -305,6 +316,10 @@ mod tests {
     }
 
     fn utterance(start: u64, opening: Opening, draft: bool) -> Job {
+        draft_of(start, opening, draft.then_some(Draft::Paused))
+    }
+
+    fn draft_of(start: u64, opening: Opening, draft: Option<Draft>) -> Job {
         let at = |ms: u64| SampleIndex(start + ms * 16);
         let (samples, source) = (vec![0.0; 16_000], "test".to_owned());
         let (speech_end, endpoint) = (at(700), at(1000));
@@ -337,6 +352,19 @@ mod tests {
             utterance(50_000, Opening::Open, false),
         ];
         assert_eq!(run(&mut mind, jobs), ["turn on the kitchen light", "open the blinds"]);
+    }
+
+    #[test]
+    fn in_speech_that_goes_on_a_command_is_taken_once_nothing_has_followed_it() {
+        let command = || words("turn on the kitchen light", 0.97, true);
+        let going_on = |start| draft_of(start, Opening::Open, Some(Draft::GoingOn));
+        // The last sound of a command is 500 ms after the start; the utterance has lasted 1 s.
+        let mut early = mind(vec![command(), command()]);
+        assert_eq!(run(&mut early, vec![going_on(0)]), ["turn on the kitchen light"]);
+        let late = command().map(|r| Recognized { last_sound: Some(SampleIndex(12_000)), ..r });
+        assert!(run(&mut mind(vec![late]), vec![going_on(0)]).is_empty(), "more may follow");
+        let unknown = command().map(|r| Recognized { last_sound: None, ..r });
+        assert!(run(&mut mind(vec![unknown]), vec![going_on(0)]).is_empty());
     }
 
     #[test]

@@ -52,11 +52,20 @@ pub struct Utterance {
     pub endpoint: SampleIndex,
     /// What opened it.
     pub opening: Opening,
-    /// The speaker has paused and may go on: worth acting on only if it is a whole command beyond doubt. The
-    /// utterance comes once more when the pause has become an end.
-    pub draft: bool,
+    /// The speaker may go on: worth acting on only if it is a whole command beyond doubt. The utterance comes once
+    /// more when it has ended.
+    pub draft: Option<Draft>,
     /// The stream ended, or the longest utterance was reached, before any trailing silence.
     pub cut_off: bool,
+}
+
+/// Why an utterance is passed on before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Draft {
+    /// The speaker pauses.
+    Paused,
+    /// There has been speech for so long that it may be noise, or others who talk.
+    GoingOn,
 }
 
 /// What the recogniser understood.

@@ -212,6 +212,12 @@ impl Endpointer {
         matches!(self.state, State::Speaking { .. })
     }
 
+    /// The utterance so far, while speech goes on or has just ended.
+    pub fn going_on(&self) -> Option<Bounds> {
+        let State::Speaking { start, speech_start, speech_end, .. } = self.state else { return None };
+        Some(Bounds { start, speech_start, speech_end, endpoint: self.now, cut_off: false })
+    }
+
     fn window_end(&self, i: usize) -> SampleIndex {
         self.now - ((self.history.len() - 1 - i) * WINDOW) as u64
     }

@@ -7,11 +7,11 @@
 use std::collections::VecDeque;
 
 use super::endpointer::{Arm, Bounds, Endpointer, EndpointerSettings, Event};
-use super::vad::{Vad, WINDOW};
+use super::vad::{Vad, WINDOW, WINDOW_MS};
 use super::wake::{Wake, WakeSettings};
 use crate::facts::audio::{SampleIndex, samples_in_ms};
 use crate::facts::error::Fault;
-use crate::facts::utterance::{Detection, Opening, Utterance};
+use crate::facts::utterance::{Detection, Draft, Opening, Utterance};
 
 /// Everything about listening that a user can set.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +54,10 @@ const KEPT_MS: u64 = 2500;
 const WAKE_MS_MAX: u64 = 1600;
 /// A pause in a wake word is shorter than this, in ms.
 const WAKE_GAP_MS: u64 = 300;
+/// Where drafts are wanted: a command that has gone on for so long is passed on as one, in ms ...
+const GOING_ON_MS: u64 = 2000;
+/// ... and again each time so much more has been heard, in ms.
+const GOING_ON_EVERY_MS: u64 = 400;
 /// Audio from before the wake word that an utterance begins with, in ms.
 const WAKE_PRE_ROLL_MS: u64 = 200;
 
@@ -156,6 +160,7 @@ impl Listener {
         self.event(event, out);
         let event = self.overheard.as_mut().and_then(|e| e.push(heard));
         self.overhear(event, out);
+        self.go_on(out);
         if let Some(wake) = &mut self.wake {
             wake.push(window, &mut self.detections)?;
         }
@@ -192,11 +197,11 @@ impl Listener {
             None => {}
             Some(Event::SpeechStarted { start, .. }) => self.hold = Some(start.max(self.kept_start())),
             Some(Event::Paused(bounds)) => {
-                let utterance = self.utterance(bounds, self.opening(), true);
+                let utterance = self.utterance(bounds, self.opening(), Some(Draft::Paused));
                 out.push(Heard::Utterance(utterance));
             }
             Some(Event::Ended(bounds)) => {
-                let utterance = self.utterance(bounds, self.opening(), false);
+                let utterance = self.utterance(bounds, self.opening(), None);
                 self.woken = None;
                 self.rest(bounds.endpoint);
                 out.push(Heard::Utterance(utterance));
@@ -208,14 +213,27 @@ impl Listener {
         }
     }
 
+    /// Noise or other people may go on after a command, so that no pause ever comes.
+    fn go_on(&self, out: &mut Vec<Heard>) {
+        let Some(bounds) = self.endpointer.going_on().filter(|_| self.settings.endpointer.draft_ms.is_some()) else {
+            return;
+        };
+        let ms = (bounds.endpoint.0 - bounds.speech_start.0) / samples_in_ms(1);
+        if ms >= GOING_ON_MS && ms % GOING_ON_EVERY_MS < WINDOW_MS {
+            out.push(Heard::Utterance(self.utterance(bounds, self.opening(), Some(Draft::GoingOn))));
+        }
+    }
+
     /// What the second endpointer has noticed.
     fn overhear(&mut self, event: Option<Event>, out: &mut Vec<Heard>) {
         match event {
             None | Some(Event::NothingSaid { .. }) => {}
             Some(Event::SpeechStarted { start, .. }) => self.hold = Some(start.max(self.kept_start())),
-            Some(Event::Paused(bounds)) => out.push(Heard::Utterance(self.utterance(bounds, Opening::Overheard, true))),
+            Some(Event::Paused(bounds)) => {
+                out.push(Heard::Utterance(self.utterance(bounds, Opening::Overheard, Some(Draft::Paused))))
+            }
             Some(Event::Ended(bounds)) => {
-                out.push(Heard::Utterance(self.utterance(bounds, Opening::Overheard, false)));
+                out.push(Heard::Utterance(self.utterance(bounds, Opening::Overheard, None)));
                 self.follow(bounds.endpoint);
             }
         }
@@ -225,7 +243,7 @@ impl Listener {
         self.woken.clone().map_or(Opening::Open, Opening::Woken)
     }
 
-    fn utterance(&self, bounds: Bounds, opening: Opening, draft: bool) -> Utterance {
+    fn utterance(&self, bounds: Bounds, opening: Opening, draft: Option<Draft>) -> Utterance {
         let start = bounds.start.max(self.kept_start());
         let first = (start.0 - self.kept_start().0) as usize;
         let len = (bounds.endpoint.0 - start.0) as usize;

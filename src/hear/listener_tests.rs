@@ -139,7 +139,11 @@ fn a_pause_gives_a_draft_and_its_end_the_utterance() {
     let said: Vec<&Utterance> =
         rest.iter().map(|h| if let Heard::Utterance(u) = h { u } else { panic!("{}", summary(&heard)) }).collect();
     let (last, drafts) = said.split_last().expect("an utterance");
-    assert!(!last.draft && drafts.len() >= 2 && drafts.iter().all(|d| d.draft && !d.cut_off), "{}", summary(&heard));
+    assert!(
+        last.draft.is_none() && drafts.len() >= 2 && drafts.iter().all(|d| d.draft == Some(Draft::Paused) && !d.cut_off),
+        "{}",
+        summary(&heard)
+    );
     let sentence_ms = sentence().len() as f64 / 16.0;
     let first =
         drafts.iter().find(|d| d.endpoint.as_ms() > 2300.0 + sentence_ms).expect("one after the first sentence");
@@ -209,4 +213,19 @@ fn hours_of_noise_and_talk_are_heard_in_bounded_memory() {
         }
     }
     assert!(out.len() >= 8, "{}", summary(&out));
+}
+
+#[test]
+fn a_command_under_talk_that_never_pauses_gives_drafts() {
+    let endpointer = EndpointerSettings { draft_ms: Some(240), ..EndpointerSettings::default() };
+    let settings = ListenSettings { endpointer, ..ListenSettings::default() };
+    let talk = [sentence(), sentence(), sentence()].concat();
+    let heard = hear_by(listener_with(settings, true), &[silence(1500), wake_word(), silence(200), talk], 320);
+    let drafts = |why| {
+        let same = |h: &&Heard| matches!(h, Heard::Utterance(u) if u.draft == Some(why));
+        heard.iter().filter(same).count()
+    };
+    assert!((4..=12).contains(&drafts(Draft::GoingOn)), "{}", summary(&heard));
+    let without = hear(true, &[silence(1500), wake_word(), silence(200), sentence(), sentence()], 320);
+    one_command(&without);
 }

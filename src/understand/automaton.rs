@@ -86,8 +86,18 @@ pub struct Block {
     pub context_slots: Vec<String>,
     /// The listening device's room fills slot `area`; without one the sentence does not match.
     pub needs_area: bool,
-    /// A recogniser that hears only sentences of the grammar leaves these out.
-    pub only_written: bool,
+    /// For a recogniser that hears only sentences of the grammars.
+    pub said: Said,
+}
+
+/// How often the sentences of a block are spoken, by their grammar (`metadata: {spoken: false}` is seldom).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Said {
+    /// In everyday use.
+    #[default]
+    Often,
+    /// Now and then: recognisers need good evidence for them.
+    Seldom,
 }
 
 /// Words that may stand anywhere and mean nothing.

@@ -1,7 +1,7 @@
 //! The CTC engine: Whisper's log-mel features -> acoustic model (ONNX) -> grammar-constrained search.
 //! The search itself is in ctc_search.rs.
 
-use super::ctc_search::{LogProbs, search};
+use super::ctc_search::{LogProbs, Wanted, search};
 use super::pronounce::{EMBEDDED_LEXICON, Lexicon};
 use super::stt::{Recognized, Recognizer};
 use super::unit_graph::{START, START_ADDRESSED, Spelling, UnitGraph};
@@ -23,6 +23,11 @@ const WAKE_TAIL_MS: u64 = 300;
 const LEAD_MS: u64 = 300;
 /// Silence that is added at the end, in ms: the model was trained with some.
 const PAD_MS: u64 = 200;
+
+/// A unit sounds for about this many rows.
+const UNIT_ROWS: usize = 3;
+/// A wake phrase is heard in what is overheard with this margin per unit or better.
+const CALL_MARGIN_MIN: f32 = -0.4;
 
 /// Below this a sentence of the grammars is taken for something else.
 const CONFIDENCE_MIN: f32 = 0.5;
@@ -52,6 +57,8 @@ pub struct AcousticModel {
 pub struct CtcRecognizer {
     acoustic: AcousticModel,
     graph: UnitGraph,
+    /// The wake phrases alone.
+    calls: UnitGraph,
     /// What to call the lead-ins.
     wake_words: Vec<String>,
 }
@@ -109,6 +116,11 @@ impl AcousticModel {
         Ok(path.into_iter().map(|u| self.units.name(u).to_owned()).collect())
     }
 
+    /// Samples for each row of the model's output.
+    fn row_samples(&self) -> u64 {
+        (mel::HOP * self.frames_per_step) as u64
+    }
+
     /// The model's rows over units, and over letters.
     fn log_probs(&mut self, samples: &[f32]) -> Result<(Vec<f32>, Vec<f32>), Fault> {
         let mut sound = samples.to_vec();
@@ -124,12 +136,17 @@ impl AcousticModel {
 }
 
 impl CtcRecognizer {
-    /// Compiles what can be said into the search automaton. `phrases`: the wake words, which may come before a
-    /// sentence.
+    /// Compiles what people say often, and what they say seldom, into the search automaton. `phrases`: the wake words,
+    /// which may come before a sentence.
     ///
     /// # Errors
     /// A wake phrase that cannot be said, or grammars too large to compile.
-    pub fn new(acoustic: AcousticModel, speakable: &[WordGraph], phrases: &[WakePhrase]) -> Result<Self, Fault> {
+    pub fn new(
+        acoustic: AcousticModel,
+        often: &[WordGraph],
+        seldom: &[WordGraph],
+        phrases: &[WakePhrase],
+    ) -> Result<Self, Fault> {
         let lexicon = Lexicon::parse(EMBEDDED_LEXICON, "embedded lexicon")?;
         let sounds = Units::new(&acoustic.units, lexicon, "speech model")?;
         if let Some(p) = phrases.iter().find(|p| sounds.spell(&p.spoken).is_none()) {
@@ -142,10 +159,25 @@ impl CtcRecognizer {
         }
         let lead_ins: Vec<String> = phrases.iter().map(|p| p.spoken.clone()).collect();
         let wake_words = phrases.iter().map(|p| p.word.clone()).collect();
-        let graph = UnitGraph::build(speakable, &lead_ins, &sounds)
-            .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))?;
+        let build = |often: &[WordGraph], seldom: &[WordGraph]| {
+            UnitGraph::build(often, seldom, &lead_ins, &sounds)
+                .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))
+        };
+        let (graph, calls) = (build(often, seldom)?, build(&[], &[])?);
         tracing::debug!("the grammars make an automaton of {} states and {} arcs", graph.states(), graph.len());
-        Ok(Self { acoustic, graph, wake_words })
+        Ok(Self { acoustic, graph, calls, wake_words })
+    }
+
+    /// The wake phrase in what was overheard, if there is one beyond doubt: where it begins, and the row after it.
+    fn call(&self, probs: LogProbs, utterance: &Utterance) -> Option<(Detection, usize)> {
+        let found = search(probs, &self.calls, Wanted::phrase(START_ADDRESSED))?;
+        let score = self.acoustic.confidence.at(found.margin);
+        let (phrase, _) = self.calls.read(START_ADDRESSED, &found.path)?.lead_in?;
+        tracing::debug!("wake phrase source={} margin={} phrase={phrase}", utterance.source, found.margin);
+        let (first, last) = (*found.begins.first()?, *found.begins.last()?);
+        let at = utterance.start + u64::from(first) * self.acoustic.row_samples();
+        let word = self.wake_words.get(phrase).cloned().unwrap_or_default();
+        (found.margin >= CALL_MARGIN_MIN).then_some((Detection { word, score, at }, last as usize + UNIT_ROWS))
     }
 }
 
@@ -156,17 +188,32 @@ impl Recognizer for CtcRecognizer {
         }
         let (values, letters) = self.acoustic.log_probs(&utterance.samples)?;
         let probs = LogProbs { values: &values, units: self.acoustic.units.count() };
-        let row_samples = (mel::HOP * self.acoustic.frames_per_step) as u64;
+        let row_samples = self.acoustic.row_samples();
         let rows = |samples: u64| (samples / row_samples) as usize;
-        let (start, lead) = match &utterance.opening {
-            Opening::Woken(wake) => {
+        let call = if utterance.opening == Opening::Overheard { self.call(probs, utterance) } else { None };
+        let (start, lead) = match (&utterance.opening, &call) {
+            (Opening::Woken(wake), _) => {
                 (START, rows(wake.at.0.saturating_sub(utterance.start.0) + samples_in_ms(WAKE_TAIL_MS)))
             }
-            Opening::Open => (START, rows(samples_in_ms(LEAD_MS))),
+            (Opening::Open, _) => (START, rows(samples_in_ms(LEAD_MS))),
+            (Opening::Overheard, Some((wake, end))) => {
+                if probs.from(*end).greedy().len() < 2 {
+                    let text = String::new();
+                    let transcript = Transcript { text, confidence: wake.score, lang: Lang::default() };
+                    return Ok(Some(Recognized {
+                        transcript,
+                        wake: Some(wake.clone()),
+                        whole: true,
+                        last_sound: None,
+                    }));
+                }
+                (START, end + rows(samples_in_ms(WAKE_TAIL_MS)))
+            }
             // Somebody may have talked about something else just before.
-            Opening::Overheard => (START_ADDRESSED, probs.steps()),
+            (Opening::Overheard, None) => (START_ADDRESSED, probs.steps()),
         };
-        let found = search(probs, &self.graph, start, lead);
+        let called = call.map(|(wake, _)| wake);
+        let found = search(probs, &self.graph, Wanted::sentence(start, lead));
         let confidence = found.as_ref().map_or(0.0, |f| self.acoustic.confidence.at(f.margin));
         let reading = found.as_ref().and_then(|f| Some((f, self.graph.read(start, &f.path)?)));
         if let Some((found, reading)) = &reading {
@@ -178,24 +225,25 @@ impl Recognizer for CtcRecognizer {
                 reading.text
             );
         }
-        let overheard = utterance.opening == Opening::Overheard;
         if let Some((found, reading)) = reading.filter(|_| confidence >= CONFIDENCE_MIN) {
-            let wake = reading.lead_in.map(|(phrase, units)| Detection {
+            let said = reading.lead_in.map(|(phrase, units)| Detection {
                 word: self.wake_words.get(phrase).cloned().unwrap_or_default(),
                 score: confidence,
                 at: utterance.start + u64::from(found.begins.get(units).copied().unwrap_or(0)) * row_samples,
             });
+            let wake = called.or(said);
             let lang = if reading.text.is_ascii() { Lang::En } else { Lang::Zh };
             let transcript = Transcript { text: reading.text, confidence, lang };
-            return Ok(Some(Recognized { transcript, wake, whole: true }));
+            let last_sound = found.begins.last().map(|&row| utterance.start + u64::from(row) * row_samples);
+            return Ok(Some(Recognized { transcript, wake, whole: true, last_sound }));
         }
         let free = LogProbs { values: &letters, units: self.acoustic.letters.count() }.greedy();
-        if free.is_empty() || overheard {
+        if free.is_empty() || utterance.opening == Opening::Overheard && called.is_none() {
             return Ok(None);
         }
         // Outside the grammar: what it sounded like. The confidence is low on purpose, whatever the acoustics.
         let lang = if self.acoustic.letters.is_mostly_mandarin(&free) { Lang::Zh } else { Lang::En };
         let transcript = Transcript { text: self.acoustic.letters.render(&free), confidence, lang };
-        Ok(Some(Recognized { transcript, wake: None, whole: false }))
+        Ok(Some(Recognized { transcript, wake: called, whole: false, last_sound: None }))
     }
 }

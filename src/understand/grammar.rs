@@ -11,7 +11,7 @@ use crate::facts::error::Fault;
 use crate::facts::home::{Home, Names};
 use crate::facts::intent::{Lang, SlotValue, Slots};
 
-use super::automaton::{Automaton, Block, ListKind, ListValue, SlotList};
+use super::automaton::{Automaton, Block, ListKind, ListValue, Said, SlotList};
 use super::compile::Compiler;
 use super::normalise::normalise;
 use super::sentences::{GrammarSource, Placed, RawBlock, RawList, SentenceFile, read};
@@ -120,7 +120,9 @@ pub fn compile(home: &Home, sources: &[GrammarSource], lang: Lang) -> Result<Aut
 
 fn compile_block(compiler: &mut Compiler, scope: &Scope, intent: &str, raw: &RawBlock, faults: &mut Vec<Fault>) {
     let mut block = Block { intent: intent.to_owned(), slots: fixed_slots(&raw.slots), ..Block::default() };
-    block.only_written = raw.metadata.get("spoken").and_then(Value::as_bool) == Some(false);
+    if raw.metadata.get("spoken").and_then(Value::as_bool) == Some(false) {
+        block.said = Said::Seldom;
+    }
     for (key, value) in &raw.requires_context {
         let (values, slot) = context_rule(value);
         if key == "area" && slot && values.is_empty() {

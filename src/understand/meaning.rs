@@ -10,7 +10,7 @@ use crate::facts::error::Fault;
 use crate::facts::home::{Home, Names};
 use crate::facts::intent::{Hypothesis, Lang, SlotValue, Slots, Via};
 
-use super::automaton::{Automaton, ListKind, Step};
+use super::automaton::{Automaton, ListKind, Said, Step};
 use super::classifier::IntentModel;
 use super::clauses::without_gerund;
 use super::grammar;
@@ -157,9 +157,10 @@ impl Understanding {
         (lang, if hypotheses.is_empty() { Vec::new() } else { vec![hypotheses] })
     }
 
-    /// What can be said in `lang`, for a recogniser that hears only that.
-    pub fn speakable(&self, lang: Lang) -> WordGraph {
-        self.languages.iter().find(|l| l.lang == lang).map_or_else(WordGraph::default, |l| word_graph(&l.automaton))
+    /// What people say in `lang` so often, for a recogniser that hears only that.
+    pub fn speakable(&self, lang: Lang, said: Said) -> WordGraph {
+        let language = self.languages.iter().find(|l| l.lang == lang);
+        language.map_or_else(WordGraph::default, |l| word_graph(&l.automaton, said))
     }
 
     /// Readings by template, cheapest first, without doubles.

@@ -37,6 +37,7 @@ pub mod units;
 pub mod whisper;
 pub mod word_graph;
 
+pub use automaton::Said;
 pub use grammar::embedded_grammars;
 pub use meaning::Understanding;
 pub use sentences::load_sentences;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::automaton::{Automaton, Range, Step};
+use super::automaton::{Automaton, Range, Said, Step};
 use super::normalise::{is_boundary, is_han};
 use super::numbers;
 use super::word_graph::{WordArc, WordGraph};
@@ -52,17 +52,17 @@ struct Spelled {
     foreign: bool,
 }
 
-/// The word graph of `automaton`; empty where it would be too large.
+/// The word graph of the sentences of `automaton` that are `said` so; empty where it would be too large.
 ///
 /// The sentences of each block are made deterministic and small on their own; blocks then share what can
 /// follow. One deterministic graph of everything would have to remember in each state which blocks are
 /// still possible, and be ten times larger.
-pub fn word_graph(automaton: &Automaton) -> WordGraph {
+pub fn word_graph(automaton: &Automaton, said: Said) -> WordGraph {
     let mut spelled = Spelled::default();
     let mut minimal = Minimal::default();
     let mut starts = Vec::new();
     for (block, sentences) in blocks(automaton) {
-        if automaton.blocks[block as usize].only_written {
+        if automaton.blocks[block as usize].said != said {
             continue;
         }
         spelled.clear();

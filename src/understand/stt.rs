@@ -1,6 +1,7 @@
 //! Speech to text: one trait, two engines. `ctc` (ctc.rs) hears only what the grammars and the home's names
 //! can form, and says when it is something else; `whisper` (whisper.rs) runs any Whisper model in ggml format.
 
+use crate::facts::audio::SampleIndex;
 use crate::facts::error::Fault;
 use crate::facts::utterance::{Detection, Transcript, Utterance};
 
@@ -13,6 +14,8 @@ pub struct Recognized {
     pub wake: Option<Detection>,
     /// The words are a whole sentence of the grammars.
     pub whole: bool,
+    /// Where its last sound begins, where the engine knows it.
+    pub last_sound: Option<SampleIndex>,
 }
 
 /// A speech recogniser. It may take its time: it runs on the understand thread, never on the listening one.

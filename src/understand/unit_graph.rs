@@ -26,8 +26,12 @@ pub struct UnitGraph {
     /// `arcs[first[s]..first[s + 1]]` leave state `s`.
     first: Vec<u32>,
     ends: Vec<bool>,
-    spelled: Spelled,
+    written: Written,
 }
+
+/// Stands before every sentence that people say seldom: no sound, but a price for the search. No alphabet has so many
+/// units, and UTF-8 has no such byte.
+pub const SELDOM: Unit = Unit::MAX;
 
 /// The state where a sentence begins, with or without a wake phrase before it.
 pub const START: u32 = 0;
@@ -53,13 +57,24 @@ pub struct Reading {
 #[derive(Debug, Clone, Default)]
 struct Spelled {
     out: Vec<Vec<Edge>>,
-    starts: Vec<u32>,
+    ends: BTreeSet<u32>,
+    words: Vec<String>,
+    word_ids: HashMap<String, u32>,
+}
+
+/// [`Spelled`], in little memory, for reading paths back.
+#[derive(Debug, Clone, Default)]
+struct Written {
+    edges: Vec<Edge>,
+    /// `edges[first[n]..first[n + 1]]` leave node `n`.
+    first: Vec<u32>,
     ends: BTreeSet<u32>,
     words: Vec<String>,
     /// Words from this index on are the wake phrases, which are heard, but not written.
     lead_ins: u32,
     lead_in_count: usize,
-    /// Where sentences begin that have a wake phrase before them.
+    /// Where sentences begin, and where those that have a wake phrase before them.
+    start: u32,
     addressed: u32,
 }
 
@@ -68,39 +83,88 @@ struct Edge {
     /// `None`: a step without sound.
     unit: Option<Unit>,
     to: u32,
-    /// Index of the word that begins here.
-    word: Option<u32>,
+    /// Index of the word that begins here, or [`NO_WORD`].
+    word: u32,
 }
 
+const NO_WORD: u32 = u32::MAX;
+
 impl UnitGraph {
-    /// Joins the word graphs of all languages into one automaton. Any of `lead_ins` (the wake words as they are
-    /// spoken) may come before a sentence, or must (see [`START_ADDRESSED`]); it is no part of the text.
+    /// Joins the word graphs of all languages into one automaton: what is said often, and, behind [`SELDOM`], what is
+    /// said seldom. Any of `lead_ins` (the wake words as they are spoken) may come before a sentence, or must (see
+    /// [`START_ADDRESSED`]); it is no part of the text.
     ///
     /// # Errors
     /// A message if the grammars are too large to compile.
-    pub fn build(graphs: &[WordGraph], lead_ins: &[String], units: &impl Spelling) -> Result<Self, String> {
+    pub fn build(
+        often: &[WordGraph],
+        seldom: &[WordGraph],
+        lead_ins: &[String],
+        units: &impl Spelling,
+    ) -> Result<Self, String> {
         let mut spelled = Spelled::default();
-        for graph in graphs {
-            spelled.add(graph, units);
-        }
-        let written = spelled.words.len() as u32;
-        let sentences = std::mem::take(&mut spelled.starts);
-        let [start, after, addressed, called] = std::array::from_fn(|_| spelled.node());
-        for (from, to) in [(start, after), (addressed, called)] {
-            for lead_in in lead_ins {
-                spelled.spell(lead_in, (from, to), units);
+        let [start, after, addressed, called, rare] = std::array::from_fn(|_| spelled.node());
+        for (graphs, before) in [(often, after), (seldom, rare)] {
+            for graph in graphs {
+                let to = spelled.add(graph, units);
+                spelled.silent(before, to, None);
             }
         }
-        spelled.lead_in_count = lead_ins.len();
-        spelled.out[start as usize].push(Edge { unit: None, to: after, word: None });
-        spelled.out[called as usize].push(Edge { unit: None, to: after, word: None });
-        spelled.ends.insert(called);
-        (spelled.lead_ins, spelled.addressed) = (written, addressed);
-        for to in sentences {
-            spelled.out[after as usize].push(Edge { unit: None, to, word: None });
+        spelled.silent(start, after, None);
+        spelled.silent(called, after, None);
+        if !seldom.is_empty() {
+            spelled.silent(after, rare, Some(SELDOM));
         }
-        spelled.starts.push(start);
-        spelled.determinise()
+        spelled.ends.insert(called);
+        let phrases = spelled.words.len() as u32;
+        for (from, to) in [(start, after), (addressed, called)] {
+            for lead_in in lead_ins {
+                spelled.words.push(lead_in.clone());
+                let word = spelled.words.len() as u32 - 1;
+                spelled.spell(lead_in, word, (from, to), units);
+            }
+        }
+        let mut graph = spelled.determinise([start, addressed])?.minimal();
+        graph.written =
+            Written { lead_ins: phrases, lead_in_count: lead_ins.len(), start, addressed, ..spelled.compact() };
+        Ok(graph)
+    }
+
+    /// States from which the same can be said become one. There are no cycles, so from the ends backwards one look at
+    /// each state suffices (Revuz 1992).
+    fn minimal(self) -> Self {
+        const NEW: u32 = u32::MAX;
+        type State = (bool, Vec<(Unit, u32)>);
+        let mut merged = vec![NEW; self.states()];
+        let state = |merged: &[u32], s: u32| -> State {
+            (self.is_end(s), self.arcs_from(s).map(|(_, a)| (a.unit, merged[a.to as usize])).collect())
+        };
+        let starts = START_ADDRESSED + 1;
+        let mut known: HashMap<State, u32> = HashMap::new();
+        let mut open: Vec<u32> = (starts..self.states() as u32).collect();
+        while let Some(&s) = open.last() {
+            let before = open.len();
+            if merged[s as usize] == NEW {
+                open.extend(self.arcs_from(s).map(|(_, a)| a.to).filter(|&to| merged[to as usize] == NEW));
+            }
+            if open.len() == before {
+                if merged[s as usize] == NEW {
+                    let fresh = known.len() as u32 + starts;
+                    merged[s as usize] = *known.entry(state(&merged, s)).or_insert(fresh);
+                }
+                open.pop();
+            }
+        }
+        let mut states: Vec<(u32, State)> = (0..starts).map(|s| (s, state(&merged, s))).collect();
+        states.extend(known.into_iter().map(|(state, id)| (id, state)));
+        states.sort_unstable_by_key(|(id, _)| *id);
+        let mut small = Self { first: vec![0], ..Self::default() };
+        for (_, (end, arcs)) in states {
+            small.arcs.extend(arcs.into_iter().map(|(unit, to)| Arc { unit, to }));
+            small.first.push(small.arcs.len() as u32);
+            small.ends.push(end);
+        }
+        small
     }
 
     /// How many arcs there are.
@@ -137,8 +201,7 @@ impl UnitGraph {
     /// Reads a path of units back that begins in `start` ([`START`] or [`START_ADDRESSED`]): homophones become the
     /// first word of the grammar that sounds so. `None` if the path is no whole sentence.
     pub fn read(&self, start: u32, path: &[Unit]) -> Option<Reading> {
-        let starts = if start == START_ADDRESSED { &[self.spelled.addressed][..] } else { &self.spelled.starts };
-        self.spelled.read(starts, path)
+        self.written.read(if start == START_ADDRESSED { self.written.addressed } else { self.written.start }, path)
     }
 }
 
@@ -148,24 +211,39 @@ impl Spelled {
         (self.out.len() - 1) as u32
     }
 
-    /// Adds one language's graph.
-    fn add(&mut self, graph: &WordGraph, units: &impl Spelling) {
+    /// A step without a word.
+    fn silent(&mut self, from: u32, to: u32, unit: Option<Unit>) {
+        self.out[from as usize].push(Edge { unit, to, word: NO_WORD });
+    }
+
+    /// Adds one language's graph; returns where its sentences begin.
+    fn add(&mut self, graph: &WordGraph, units: &impl Spelling) -> u32 {
         let mut nodes: HashMap<u32, u32> = HashMap::new();
         for arc in &graph.arcs {
             let from = self.node_of(&mut nodes, arc.from);
             let to = self.node_of(&mut nodes, arc.to);
             if arc.text.is_empty() {
-                self.out[from as usize].push(Edge { unit: None, to, word: None });
+                self.silent(from, to, None);
             } else {
-                self.spell(&arc.text, (from, to), units);
+                let word = self.word(&arc.text);
+                self.spell(&arc.text, word, (from, to), units);
             }
         }
-        let start = self.node_of(&mut nodes, graph.start);
-        self.starts.push(start);
         for &end in &graph.ends {
             let node = self.node_of(&mut nodes, end);
             self.ends.insert(node);
         }
+        self.node_of(&mut nodes, graph.start)
+    }
+
+    fn word(&mut self, text: &str) -> u32 {
+        if let Some(&id) = self.word_ids.get(text) {
+            return id;
+        }
+        let id = self.words.len() as u32;
+        self.words.push(text.to_owned());
+        self.word_ids.insert(text.to_owned(), id);
+        id
     }
 
     fn node_of(&mut self, nodes: &mut HashMap<u32, u32>, key: u32) -> u32 {
@@ -179,10 +257,8 @@ impl Spelled {
 
     /// Writes `text` as a path between two nodes, with branches where a part of it has several readings.
     /// A text that cannot be written is left out: it cannot be said either.
-    fn spell(&mut self, text: &str, (from, to): (u32, u32), units: &impl Spelling) {
+    fn spell(&mut self, text: &str, word: u32, (from, to): (u32, u32), units: &impl Spelling) {
         let Some(parts) = units.spell(text).filter(|p| !p.is_empty()) else { return };
-        self.words.push(text.to_owned());
-        let word = Some((self.words.len() - 1) as u32);
         let mut at = self.node();
         self.out[from as usize].push(Edge { unit: None, to: at, word });
         let count = parts.len();
@@ -192,7 +268,7 @@ impl Spelled {
                 let mut here = at;
                 for (j, &unit) in reading.iter().enumerate() {
                     let there = if j + 1 == reading.len() { next } else { self.node() };
-                    self.out[here as usize].push(Edge { unit: Some(unit), to: there, word: None });
+                    self.silent(here, there, Some(unit));
                     here = there;
                 }
             }
@@ -220,8 +296,8 @@ impl Spelled {
         (0..self.out.len() as u32).map(closure).collect()
     }
 
-    /// Subset construction (Rabin and Scott 1959).
-    fn determinise(mut self) -> Result<UnitGraph, String> {
+    /// Subset construction (Rabin and Scott 1959); the states of `starts` are [`START`] and [`START_ADDRESSED`].
+    fn determinise(&mut self, starts: [u32; 2]) -> Result<UnitGraph, String> {
         // Half a million little lists stay in memory.
         self.out.iter_mut().for_each(Vec::shrink_to_fit);
         let closures = self.closures();
@@ -231,17 +307,16 @@ impl Spelled {
             set.dedup();
             set
         };
-        let start = union(&mut self.starts.iter().copied());
-        let addressed = union(&mut std::iter::once(self.addressed));
-        let mut ids = HashMap::from([(start.clone(), START), (addressed.clone(), START_ADDRESSED)]);
-        let mut sets = vec![start, addressed];
+        let mut sets = starts.map(|s| union(&mut std::iter::once(s))).to_vec();
+        let mut ids = HashMap::from([(sets[0].clone(), START), (sets[1].clone(), START_ADDRESSED)]);
         let mut graph = UnitGraph::default();
         let mut state = 0;
         while state < sets.len() {
             graph.first.push(graph.arcs.len() as u32);
-            graph.ends.push(sets[state].iter().any(|n| self.ends.contains(n)));
+            let set = std::mem::take(&mut sets[state]);
+            graph.ends.push(set.iter().any(|n| self.ends.contains(n)));
             let mut next: BTreeMap<Unit, Vec<u32>> = BTreeMap::new();
-            for &n in &sets[state] {
+            for &n in &set {
                 for e in &self.out[n as usize] {
                     if let Some(unit) = e.unit {
                         next.entry(unit).or_default().push(e.to);
@@ -262,18 +337,34 @@ impl Spelled {
             state += 1;
         }
         graph.first.push(graph.arcs.len() as u32);
-        graph.spelled = self;
         Ok(graph)
     }
 
+    fn compact(self) -> Written {
+        let mut written = Written { ends: self.ends, words: self.words, first: vec![0], ..Written::default() };
+        written.edges.reserve_exact(self.out.iter().map(Vec::len).sum());
+        written.first.reserve_exact(self.out.len());
+        for edges in self.out {
+            written.edges.extend(edges);
+            written.first.push(written.edges.len() as u32);
+        }
+        written
+    }
+}
+
+impl Written {
+    fn edges(&self, node: u32) -> &[Edge] {
+        &self.edges[self.first[node as usize] as usize..self.first[node as usize + 1] as usize]
+    }
+
     /// Breadth-first over the nodes that a prefix of `path` can reach; each remembers how it was reached.
-    fn read(&self, starts: &[u32], path: &[Unit]) -> Option<Reading> {
-        type Step = BTreeMap<u32, Option<(usize, u32, Option<u32>)>>;
-        let mut steps: Vec<Step> = vec![starts.iter().map(|&s| (s, None)).collect()];
+    fn read(&self, start: u32, path: &[Unit]) -> Option<Reading> {
+        type Step = BTreeMap<u32, Option<(usize, u32, u32)>>;
+        let mut steps: Vec<Step> = vec![Step::from([(start, None)])];
         for i in 0..=path.len() {
             let mut todo: Vec<u32> = steps[i].keys().copied().collect();
             while let Some(n) = todo.pop() {
-                for e in &self.out[n as usize] {
+                for e in self.edges(n) {
                     if e.unit.is_none() && !steps[i].contains_key(&e.to) {
                         steps[i].insert(e.to, Some((i, n, e.word)));
                         todo.push(e.to);
@@ -283,7 +374,7 @@ impl Spelled {
             let Some(&unit) = path.get(i) else { break };
             let mut next = Step::new();
             for &n in steps[i].keys() {
-                for e in self.out[n as usize].iter().filter(|e| e.unit == Some(unit)) {
+                for e in self.edges(n).iter().filter(|e| e.unit == Some(unit)) {
                     next.entry(e.to).or_insert(Some((i, n, e.word)));
                 }
             }
@@ -297,14 +388,14 @@ impl Spelled {
         let mut next_word_at = path.len();
         while let Some((i, n, word)) = steps[at.0].get(&at.1).copied().flatten() {
             match word {
-                Some(w) if w >= self.lead_ins => {
+                NO_WORD => {}
+                w if w >= self.lead_ins => {
                     lead_in = Some(((w - self.lead_ins) as usize % self.lead_in_count.max(1), next_word_at));
                 }
-                Some(w) => {
+                w => {
                     words.push(w);
                     next_word_at = i;
                 }
-                None => {}
             }
             at = (i, n);
         }
@@ -347,7 +438,7 @@ mod tests {
         let units = small_alphabet();
         let en = graph(&[(0, 1, "turn"), (1, 2, "on"), (1, 2, "off"), (2, 3, ""), (2, 3, "lamp"), (2, 3, "well")], 3);
         let zh = graph(&[(0, 1, "打开"), (1, 2, "灯"), (1, 2, "lamp")], 2);
-        let g = UnitGraph::build(&[en, zh], &["hey you".into()], &units).expect("small");
+        let g = UnitGraph::build(&[en, zh], &[], &["hey you".into()], &units).expect("small");
         let path = |s: &str| -> Vec<Unit> {
             units
                 .spell(s)

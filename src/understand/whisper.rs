@@ -153,7 +153,12 @@ impl Recognizer for WhisperRecognizer {
         }
         let lang = if text.is_ascii() { Lang::En } else { Lang::Zh };
         let transcript = Transcript { text, confidence: (log_sum / count as f32).exp(), lang };
-        Ok(Some(Recognized { transcript, wake: None, whole: self.filter.grammar.is_whole(said.into_iter()) }))
+        Ok(Some(Recognized {
+            transcript,
+            wake: None,
+            whole: self.filter.grammar.is_whole(said.into_iter()),
+            last_sound: None,
+        }))
     }
 }
 
