@@ -139,16 +139,13 @@ fn a_pause_gives_a_draft_and_its_end_the_utterance() {
     let said: Vec<&Utterance> =
         rest.iter().map(|h| if let Heard::Utterance(u) = h { u } else { panic!("{}", summary(&heard)) }).collect();
     let (last, drafts) = said.split_last().expect("an utterance");
-    assert!(
-        last.draft.is_none() && drafts.len() >= 2 && drafts.iter().all(|d| d.draft == Some(Draft::Paused) && !d.cut_off),
-        "{}",
-        summary(&heard)
-    );
+    assert!(last.draft.is_none() && drafts.iter().all(|d| d.draft.is_some() && !d.cut_off), "{}", summary(&heard));
+    let paused: Vec<&&Utterance> = drafts.iter().filter(|d| d.draft == Some(Draft::Paused)).collect();
     let sentence_ms = sentence().len() as f64 / 16.0;
     let first =
-        drafts.iter().find(|d| d.endpoint.as_ms() > 2300.0 + sentence_ms).expect("one after the first sentence");
+        paused.iter().find(|d| d.endpoint.as_ms() > 2300.0 + sentence_ms).expect("one after the first sentence");
     near(first.endpoint, 2300.0 + sentence_ms + 240.0, 60.0, "the first draft");
-    near(drafts[drafts.len() - 1].endpoint, last.endpoint.as_ms() - 260.0, 40.0, "the last draft");
+    near(paused[paused.len() - 1].endpoint, last.endpoint.as_ms() - 260.0, 40.0, "the last draft");
     assert!(said.iter().all(|u| u.start == last.start && u.opening == last.opening), "they are one utterance");
 }
 
