@@ -147,7 +147,7 @@ def choose_thresholds(tracks, hours, per_hour=0.5, floor=0.3):
     return out
 
 
-def measure(net, per_hour=0.5):
+def measure(net, per_hour=0.5 / len(WORDS)):
     """Thresholds, false alarms and miss rates on the held-out sets."""
     streams, hours = {}, Counter()
     for condition, _, _, a in synth.load("wake_test_negatives"):

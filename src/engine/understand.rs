@@ -168,7 +168,7 @@ impl Mind {
             tracing::debug!("{}: the rest of a command that has been taken", utterance.source);
             return None;
         }
-        if let (Opening::Overheard, Some((wake, at))) = (&utterance.opening, &self.progress.called)
+        if let (Opening::Overheard { .. }, Some((wake, at))) = (&utterance.opening, &self.progress.called)
             && utterance.start <= *at + self.wait
         {
             utterance.opening = Opening::Woken(wake.clone());
@@ -188,7 +188,7 @@ impl Mind {
         let wake = utterance.opening.detection().cloned();
         let start = Understood { source: utterance.source, wake, timeline, ..empty(stamps) };
         match heard {
-            Ok(None) if utterance.draft.is_some() || utterance.opening == Opening::Overheard => None,
+            Ok(None) if utterance.draft.is_some() || utterance.opening.is_overheard() => None,
             Ok(None) => Some(self.read(start, None, None)),
             Ok(Some(heard)) => {
                 if let (Some(wake), true) = (&heard.wake, heard.transcript.text.is_empty()) {
@@ -290,7 +290,7 @@ mod tests {
 
     impl Recognizer for Told {
         fn transcribe(&mut self, u: &Utterance) -> Result<Option<Recognized>, Fault> {
-            Ok(self.0.remove(0).filter(|r| u.opening != Opening::Overheard || r.wake.is_some()))
+            Ok(self.0.remove(0).filter(|r| !u.opening.is_overheard() || r.wake.is_some()))
         }
     }
 
@@ -314,6 +314,8 @@ mod tests {
             progress: Progress::default(),
         }
     }
+
+    const OVERHEARD: Opening = Opening::Overheard { hinted: false };
 
     fn utterance(start: u64, opening: Opening, draft: bool) -> Job {
         draft_of(start, opening, draft.then_some(Draft::Paused))
@@ -380,10 +382,10 @@ mod tests {
     fn what_people_say_to_each_other_leaves_no_trace_but_the_end_of_a_recording_does() {
         let mut mind = mind(vec![None, None, called("turn on the kitchen light")]);
         let jobs = vec![
-            utterance(0, Opening::Overheard, true),
-            utterance(0, Opening::Overheard, false),
+            utterance(0, OVERHEARD, true),
+            utterance(0, OVERHEARD, false),
             Job::Ended { source: "a.wav".into() },
-            utterance(0, Opening::Overheard, false),
+            utterance(0, OVERHEARD, false),
             Job::Ended { source: "b.wav".into() },
             Job::Ended { source: "c.wav".into() },
             Job::Ended { source: "d.wav".into() },
@@ -424,14 +426,14 @@ mod tests {
         let command = words("turn on the kitchen light", 0.95, true);
         let jobs = |at: u64| {
             let end = Job::Ended { source: "a.wav".into() };
-            vec![utterance(0, Opening::Overheard, false), utterance(at, Opening::Overheard, false), end]
+            vec![utterance(0, OVERHEARD, false), utterance(at, OVERHEARD, false), end]
         };
         let mut soon = mind(vec![called(""), command.clone()]);
         assert_eq!(run(&mut soon, jobs(50_000)), ["turn on the kitchen light"]);
         let mut late = mind(vec![called(""), command]);
         assert_eq!(run(&mut late, jobs(90_000)), ["no wake word and no command was heard"]);
         let mut never = mind(vec![called("")]);
-        let jobs = vec![utterance(0, Opening::Overheard, false), Job::Ended { source: "a.wav".into() }];
+        let jobs = vec![utterance(0, OVERHEARD, false), Job::Ended { source: "a.wav".into() }];
         assert_eq!(run(&mut never, jobs), ["nothing was said after the wake word"]);
     }
 }

@@ -24,15 +24,23 @@ pub enum Opening {
     /// No wake word is needed (`--no-wake`).
     Open,
     /// People spoke, and no wake word was detected: it counts only if it begins with a wake phrase.
-    Overheard,
+    Overheard {
+        /// The wake-word model was not sure, but thought of one.
+        hinted: bool,
+    },
 }
 
 impl Opening {
+    /// Nobody is known to have spoken to the house.
+    pub fn is_overheard(&self) -> bool {
+        matches!(self, Self::Overheard { .. })
+    }
+
     /// The wake word that was detected.
     pub fn detection(&self) -> Option<&Detection> {
         match self {
             Self::Woken(detection) => Some(detection),
-            Self::Open | Self::Overheard => None,
+            Self::Open | Self::Overheard { .. } => None,
         }
     }
 }

@@ -230,10 +230,10 @@ impl Listener {
             None | Some(Event::NothingSaid { .. }) => {}
             Some(Event::SpeechStarted { start, .. }) => self.hold = Some(start.max(self.kept_start())),
             Some(Event::Paused(bounds)) => {
-                out.push(Heard::Utterance(self.utterance(bounds, Opening::Overheard, Some(Draft::Paused))))
+                out.push(Heard::Utterance(self.utterance(bounds, self.overheard_opening(bounds), Some(Draft::Paused))))
             }
             Some(Event::Ended(bounds)) => {
-                out.push(Heard::Utterance(self.utterance(bounds, Opening::Overheard, None)));
+                out.push(Heard::Utterance(self.utterance(bounds, self.overheard_opening(bounds), None)));
                 self.follow(bounds.endpoint);
             }
         }
@@ -241,6 +241,11 @@ impl Listener {
 
     fn opening(&self) -> Opening {
         self.woken.clone().map_or(Opening::Open, Opening::Woken)
+    }
+
+    fn overheard_opening(&self, bounds: Bounds) -> Opening {
+        let hinted = self.wake.as_ref().is_some_and(|w| w.hinted(bounds.start, bounds.endpoint));
+        Opening::Overheard { hinted }
     }
 
     fn utterance(&self, bounds: Bounds, opening: Opening, draft: Option<Draft>) -> Utterance {

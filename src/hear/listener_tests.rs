@@ -158,7 +158,7 @@ fn speech_without_a_wake_word_is_overheard_if_that_is_wanted() {
     let openings: Vec<&str> = heard
         .iter()
         .map(|h| match h {
-            Heard::Utterance(Utterance { opening: Opening::Overheard, .. }) => "overheard",
+            Heard::Utterance(Utterance { opening: Opening::Overheard { .. }, .. }) => "overheard",
             Heard::Utterance(Utterance { opening: Opening::Woken(_), .. }) => "woken",
             Heard::Woke(_) => "woke",
             _ => "else",

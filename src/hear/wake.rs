@@ -4,7 +4,7 @@
 //! output `scores` f32 [1, K] in 0..=1; metadata `words` (K names), `frames` (W), `thresholds` (K numbers).
 //! Positions in, positions out: it reads no clock. Next: `listener.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::facts::audio::{SampleIndex, samples_in_ms};
 use crate::facts::error::Fault;
@@ -30,6 +30,10 @@ const STRIDE: usize = 8;
 const PEAK_MS_MAX: u64 = 240;
 /// After a detection, nothing is detected for this long.
 const REFRACTORY_MS: u64 = 1500;
+/// A score from here on is worth a second opinion (the speech recogniser's, see [`Wake::hinted`]).
+const HINT: f32 = 0.2;
+/// Hints are remembered for longer than any utterance lasts: 10 s.
+const HINT_MS_MAX: u64 = 10_000;
 /// The longest window a model may ask for: 10 s.
 const FRAMES_MAX: usize = 1000;
 
@@ -44,6 +48,8 @@ pub struct Wake {
     /// Frames that the model has seen.
     seen: u64,
     picker: PeakPicker,
+    /// Where a word scored [`HINT`] or more.
+    hints: VecDeque<SampleIndex>,
 }
 
 impl Wake {
@@ -78,7 +84,16 @@ impl Wake {
             return Err(fault("scores", "the model does not give one score for each of its words"));
         }
         let picker = PeakPicker { words, candidate: None, deaf_until: SampleIndex(0) };
-        Ok(Self { model, mel: MelStream::new(), window, frames, fresh: Vec::new(), seen: 0, picker })
+        Ok(Self {
+            model,
+            mel: MelStream::new(),
+            window,
+            frames,
+            fresh: Vec::new(),
+            seen: 0,
+            picker,
+            hints: VecDeque::new(),
+        })
     }
 
     /// The words that are listened for.
@@ -98,9 +113,19 @@ impl Wake {
             self.seen += STRIDE as u64;
             let scores = self.model.run(&[("mel", &[1, self.frames, BANDS], &self.window)])?;
             let newest = SampleIndex((self.seen - 1) * HOP as u64);
-            out.extend(scores.first().and_then(|(_, scores)| self.picker.push(scores, newest)));
+            let scores = scores.first().map_or(&[][..], |(_, scores)| scores);
+            if self.picker.best(scores) >= HINT {
+                self.hints.push_back(newest);
+            }
+            self.hints.retain(|at| *at + samples_in_ms(HINT_MS_MAX) >= newest);
+            out.extend(self.picker.push(scores, newest));
         }
         Ok(())
+    }
+
+    /// Whether any word scored a fifth or more between two positions: not enough for a detection, but for a second look.
+    pub fn hinted(&self, from: SampleIndex, to: SampleIndex) -> bool {
+        self.hints.iter().any(|at| (from..=to).contains(at))
     }
 
     /// The stream has ended: a score that was still rising counts.
@@ -164,6 +189,11 @@ struct Candidate {
 }
 
 impl PeakPicker {
+    /// The best score of a word that is listened for.
+    fn best(&self, scores: &[f32]) -> f32 {
+        self.words.iter().zip(scores).filter(|(word, _)| word.enabled).map(|(_, s)| *s).fold(0.0, f32::max)
+    }
+
     fn push(&mut self, scores: &[f32], at: SampleIndex) -> Option<Detection> {
         if at < self.deaf_until {
             return None;
