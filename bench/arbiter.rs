@@ -12,7 +12,7 @@ use tiebreak::facts::bid::{Answer, Bid, BidRecord, Command, Message, Proposal, R
 const HANDLERS: usize = 8;
 
 fn participants(confidence_max: f32) -> Vec<Participant> {
-    (0..HANDLERS).map(|i| Participant { name: format!("handler-{i}"), confidence_max }).collect()
+    (0..HANDLERS).map(|i| Participant::new(format!("handler-{i}"), confidence_max)).collect()
 }
 
 fn bid(i: usize) -> Answer {

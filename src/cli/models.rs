@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::facts::error::Fault;
+use crate::http::Patience;
 use crate::models::catalogue::{MODELS, Model, find};
-use crate::models::fetch::Patience;
 use crate::models::folder;
 use crate::models::pull::{Order, Presence, presence, pull as fetch};
 

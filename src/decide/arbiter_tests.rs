@@ -22,7 +22,7 @@ fn command(topic: &str) -> crate::facts::bid::Command {
 }
 
 fn participants(who: &[(&str, f32)]) -> Vec<Participant> {
-    who.iter().map(|&(name, confidence_max)| Participant { name: name.into(), confidence_max }).collect()
+    who.iter().map(|&(name, confidence_max)| Participant::new(name, confidence_max)).collect()
 }
 
 fn open<'r>(who: &[(&str, f32)], rules: &'r Rules, wake: Option<&str>) -> Auction<'r> {
