@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use house::{Guest, House};
+use house::{Guest, House, alone};
 use serde_json::{Value, json};
 use tiebreak::facts::bid::{BidRecord, Outcome, VerdictKind};
 use tiebreak::receipt::Receipt;
@@ -113,6 +113,7 @@ fn llm(receipt: &Receipt) -> &BidRecord {
 
 #[test]
 fn what_nobody_here_understands_is_asked_and_the_answer_is_done() {
+    let _alone = alone();
     let server = Server::start(|s| respond(s, "200 OK", &kitchen_on()));
     let mut house = server.house("[llm.extra]\nreasoning_effort = \"none\"\n", true);
     let observer = Guest::observer(house.port());
@@ -133,6 +134,7 @@ fn what_nobody_here_understands_is_asked_and_the_answer_is_done() {
 /// fixtures that is a command, in both languages.
 #[test]
 fn what_can_be_done_here_never_leaves_the_house() {
+    let _alone = alone();
     let server = Server::start(|s| respond(s, "200 OK", &calls("HassTurnOff", r#"{"name": "fan.bedroom"}"#)));
     let mut house = server.house("", false);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio-fixtures");
@@ -166,6 +168,7 @@ fn what_can_be_done_here_never_leaves_the_house() {
 
 #[test]
 fn a_handler_outside_the_process_goes_before_the_model() {
+    let _alone = alone();
     let server = Server::start(|s| respond(s, "200 OK", &kitchen_on()));
     // Understood, but no handler inside the process may do it.
     let only_far = home().replace("assistants = [\"siri\", \"tmall\", \"llm\"]", "assistants = [\"llm\"]");
@@ -177,19 +180,37 @@ fn a_handler_outside_the_process_goes_before_the_model() {
     let mut house = House::with_files(&config, &[("home.toml", &only_far)], true);
     let bid = |id: &str| json!({ "id": id, "confidence": 0.9, "risk": "low" }).to_string();
     let far = Guest::handler(house.port(), "far", move |id| vec![(0, bid(id))]);
-    let receipt = house.say("turn on the kitchen light");
-    assert_eq!(receipt.verdict.handler.as_deref(), Some("far"), "{receipt:?}");
-    assert_eq!(server.connections(), 0, "the model was asked although the handler bid at once");
+    let far_record = |r: &Receipt| r.bids.iter().find(|b| b.handler == "far").cloned().expect("asked");
+    let mut quick = 0;
+    for _ in 0..10 {
+        let before = server.connections();
+        let receipt = house.say("turn on the kitchen light");
+        // On a busy machine it may be slower than the time that it is given.
+        let given_ms = far_record(&receipt).p95_ms.unwrap_or(100.0) * 0.8;
+        if far_record(&receipt).at_ms.is_some_and(|ms| ms < given_ms) {
+            assert_eq!(receipt.verdict.handler.as_deref(), Some("far"), "{receipt:?}");
+            assert_eq!(
+                server.connections(),
+                before,
+                "the model was asked although the handler bid at once: {receipt:?}"
+            );
+            quick += 1;
+        }
+    }
+    assert!(quick > 0, "the handler was never quick");
     // It falls silent: the model is asked after the time in which it mostly answers, and not before.
     drop(far);
+    let before = server.connections();
     let receipt = house.say("turn on the kitchen light");
     assert_eq!(receipt.verdict.handler.as_deref(), Some("llm"), "{receipt:?}");
-    assert!(llm(&receipt).at_ms.is_some_and(|ms| (100.0..500.0).contains(&ms)), "{receipt:?}");
-    assert_eq!(server.connections(), 1);
+    let p95_ms = far_record(&receipt).p95_ms.expect("it has answered often");
+    assert!(llm(&receipt).at_ms.is_some_and(|ms| ms >= p95_ms.min(250.0)), "{receipt:?}");
+    assert_eq!(server.connections(), before + 1);
 }
 
 #[test]
 fn rubbish_is_declined_with_its_reason() {
+    let _alone = alone();
     let huge = format!("{{\"choices\": \"{}\"}}", "x".repeat(100_000));
     let on = |arguments: &str| calls("HassTurnOn", arguments);
     let two_hundred = "200 OK";
@@ -223,6 +244,7 @@ fn rubbish_is_declined_with_its_reason() {
 /// A server that is not there, that hangs up, and one that says that a lock shall be opened.
 #[test]
 fn a_broken_line_is_a_failure_and_a_lock_needs_more_than_a_model() {
+    let _alone = alone();
     let gone = Server::start(drop_it).port;
     let server = Server { port: gone, connections: Arc::default(), requests: Arc::default() };
     let receipt = server.house("", false).say(ODD);
@@ -236,6 +258,7 @@ fn drop_it(_: &mut TcpStream) {}
 
 #[test]
 fn a_server_that_hangs_costs_its_own_bid_and_nothing_else() {
+    let _alone = alone();
     let server = Server::start(|s| drop(s.read(&mut [0])));
     let mut house = server.house("", false);
     let began = Instant::now();
@@ -253,6 +276,7 @@ fn a_server_that_hangs_costs_its_own_bid_and_nothing_else() {
 
 #[test]
 fn an_answer_that_comes_late_never_acts() {
+    let _alone = alone();
     let server = Server::start(|s| {
         std::thread::sleep(Duration::from_millis(700));
         respond(s, "200 OK", &kitchen_on());
@@ -279,6 +303,7 @@ fn an_answer_that_comes_late_never_acts() {
 
 #[test]
 fn the_budget_is_kept() {
+    let _alone = alone();
     let server = Server::start(|s| respond(s, "200 OK", &kitchen_on()));
     // One question fits, and a second only once most of a minute has passed.
     let mut house = server.house("tokens_per_minute = 3000\n", false);
@@ -291,6 +316,7 @@ fn the_budget_is_kept() {
 
 #[test]
 fn without_a_section_nobody_is_asked() {
+    let _alone = alone();
     let mut house = House::with_files("", &[], false);
     let receipt = house.say(ODD);
     assert!(receipt.bids.is_empty() && receipt.verdict.kind == VerdictKind::None, "{receipt:?}");

@@ -6,23 +6,15 @@
 mod house;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use house::{Guest, House};
+use house::{Guest, House, alone, publish};
 use serde_json::{Value, json};
 use tiebreak::facts::bid::{BidRecord, Outcome, VerdictKind};
 use tiebreak::receipt::Receipt;
 
 const SENTENCE: &str = "turn on the kitchen light";
-
-/// Windows of milliseconds leave no time for the load of another test.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    // A test that failed has left nothing behind that matters to the next.
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn registered(handlers: &[(&str, &str)], window_ms: u64) -> String {
     let mut out = format!("[arbiter]\nwindow_ms = {window_ms}\n");
@@ -149,6 +141,53 @@ fn a_flood_of_one_does_not_silence_another() {
     assert_eq!(flood.outcome, Outcome::Lost, "{flood:?}");
     assert!(flood.reason.as_deref().is_some_and(|r| r.contains("not counted")), "{flood:?}");
     far.wait_for("tiebreak/award/far", 1);
+}
+
+#[test]
+fn what_was_asked_about_is_done_once_when_it_is_confirmed() {
+    let _alone = alone();
+    let mut house = House::live("");
+    let observer = Guest::observer(house.port());
+    let asked = house.say("unlock the front door");
+    assert_eq!((asked.verdict.kind, asked.command.as_ref()), (VerdictKind::Ask, None), "{asked:?}");
+    let confirm = |id: &str| publish(house.port(), "tiebreak/confirm", &json!({ "id": id }));
+    confirm("01J0000");
+    confirm(&asked.id);
+    confirm(&asked.id);
+    let done = house.engine.next_receipt().expect("a receipt");
+    assert_eq!(
+        (done.verdict.kind, done.confirms.as_deref()),
+        (VerdictKind::Award, Some(asked.id.as_str())),
+        "{done:?}"
+    );
+    assert_ne!(done.id, asked.id);
+    observer.wait_for("zigbee2mqtt/front_door/set", 1);
+    // Asked again it is another question: an old confirmation does not answer it.
+    let again = house.say("unlock the front door");
+    confirm(&asked.id);
+    assert_eq!(again.verdict.kind, VerdictKind::Ask);
+    house.say(SENTENCE);
+    observer.wait_for("zigbee2mqtt/kitchen_light/set", 1);
+    assert_eq!(observer.heard(|t| t == "zigbee2mqtt/front_door/set").len(), 1, "it was opened twice");
+}
+
+#[test]
+fn a_thing_that_reports_its_state_confirms_the_action() {
+    let _alone = alone();
+    let mut house = House::start("");
+    let first = house.say(SENTENCE);
+    assert!(first.bids.iter().all(|b| b.success.is_none()), "nothing is known yet: {first:?}");
+    let winner = first.verdict.handler.clone().expect("an award");
+    publish(house.port(), "zigbee2mqtt/kitchen_light", &json!({ "state": "ON", "linkquality": 90 }));
+    let end = Instant::now() + house::PATIENCE;
+    loop {
+        let next = house.say("turn off the hallway light");
+        if let Some(success) = record(&next, &winner).success {
+            assert!((success - 1.0).abs() < 1e-9, "{next:?}");
+            break;
+        }
+        assert!(Instant::now() < end, "it was never confirmed: {next:?}");
+    }
 }
 
 /// Sentences of the fault injection, over all houses together; `TIEBREAK_FAULTS=1000000` for a long one.

@@ -140,7 +140,12 @@ mod tests {
     fn a_report_of_what_was_wanted_confirms_it() {
         let (mut c, now, reports) = (Confirmations::default(), Instant::now(), ["z/lamp".to_owned()]);
         c.expect("siri", &command("z/lamp/set", json!({ "state": "ON", "brightness": 100 })), &reports, now);
-        for other in [json!({ "state": "OFF" }), json!({ "state": "ON" }), json!("ON"), json!({ "state": "ON", "brightness": 5 })] {
+        for other in [
+            json!({ "state": "OFF" }),
+            json!({ "state": "ON" }),
+            json!("ON"),
+            json!({ "state": "ON", "brightness": 5 }),
+        ] {
             c.heard("z/lamp", other.to_string().as_bytes(), now);
         }
         c.heard("z/other", br#"{"state":"ON","brightness":100}"#, now);

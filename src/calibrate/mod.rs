@@ -20,7 +20,7 @@ const BINS: usize = 10;
 /// What a recording should come to, as its sidecar says.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Expected {
-    /// `award`, `ask` or `none`; without an award no bid is right.
+    /// `award`, `ask` or `none`; where nothing is meant no bid is right.
     pub verdict: Option<String>,
     /// Intent that was meant.
     pub intent: Option<String>,
@@ -245,13 +245,14 @@ fn bin_json((i, b): (usize, &Bin)) -> Value {
 impl Expected {
     /// Whether a bid on `receipt` was right: it bid on what was meant, and, if it won, did it to the right thing.
     fn fits(&self, receipt: &Receipt, won: bool) -> bool {
-        let award = self.verdict.as_deref().is_none_or(|v| v == "award");
+        // To be asked is right where what is meant lets somebody in.
+        let meant = self.verdict.as_deref().is_none_or(|v| v != "none");
         let best = receipt.hypotheses.first();
         let intent = self.intent.as_ref().is_none_or(|i| best.is_some_and(|h| h.intent == *i));
         let slots = self.slots.as_ref().is_none_or(|s| best.is_some_and(|h| h.slots == *s));
         let topic = self.topic.as_ref().filter(|_| won);
         let topic = topic.is_none_or(|t| receipt.command.as_ref().is_some_and(|c| c.message.topic == *t));
-        award && intent && slots && topic
+        meant && intent && slots && topic
     }
 }
 

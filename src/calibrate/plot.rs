@@ -38,15 +38,20 @@ pub fn png(calibration: &Calibration) -> io::Result<Vec<u8>> {
         let corner = Point::new((i % columns) as i32 * PANEL.width as i32, (i / columns) as i32 * PANEL.height as i32);
         let figure = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.3}"));
         let title = format!("{handler} in {lang}");
-        let figures =
-            format!("{} bids, ECE {}, factor {}", table.count(), figure(table.ece()), figure(table.factor()));
+        let figures = format!("{} bids, ECE {}, factor {}", table.count(), figure(table.ece()), figure(table.factor()));
         // Drawing into memory cannot fail.
         let Ok(()) = panel(&mut canvas, corner, &title, &figures, table);
     }
     canvas.encode()
 }
 
-fn panel(canvas: &mut Canvas, corner: Point, title: &str, figures: &str, table: &Reliability) -> Result<(), Infallible> {
+fn panel(
+    canvas: &mut Canvas,
+    corner: Point,
+    title: &str,
+    figures: &str,
+    table: &Reliability,
+) -> Result<(), Infallible> {
     let at = |x: f64, y: f64| {
         corner + ORIGIN + Point::new((x * f64::from(SIDE)).round() as i32, -(y * f64::from(SIDE)).round() as i32)
     };

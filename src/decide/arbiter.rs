@@ -238,8 +238,7 @@ impl<'r> Auction<'r> {
         let award_min = self.rules.award_min();
         outstanding.all(|(i, s)| {
             let confidence_max = s.calibrated(s.confidence_max);
-            let most =
-                if s.pinned { PIN } else { self.rules.score_max(confidence_max, s.standing.success, s.called) };
+            let most = if s.pinned { PIN } else { self.rules.score_max(confidence_max, s.standing.success, s.called) };
             // Too weak for any reserve; or unable to raise the top and, if near it, behind in the order.
             confidence_max < award_min || (most <= top && (!self.is_near(most, top) || winner < i))
         })
@@ -261,8 +260,8 @@ impl<'r> Auction<'r> {
     fn eligible(&self) -> impl Iterator<Item = (usize, f64)> {
         self.seats.iter().enumerate().filter_map(|(i, seat)| {
             let (bid, at) = seat.bid()?;
-            let reached = bid.confidence >= self.rules.reserve.of(bid.risk).award
-                && !self.rules.asks_first(&bid.proposal);
+            let reached =
+                bid.confidence >= self.rules.reserve.of(bid.risk).award && !self.rules.asks_first(&bid.proposal);
             let score = || self.score(seat, bid, at);
             reached.then(|| (i, if seat.pinned { PIN } else { score() }))
         })
@@ -282,7 +281,12 @@ impl<'r> Auction<'r> {
         if let Some((_, winner)) = self.leader() {
             let seat = &self.seats[winner];
             let proposal = seat.bid().map(|(bid, _)| bid.proposal.clone());
-            return Decision { verdict: verdict(VerdictKind::Award, Some(seat), self.why(winner)), at: now, proposal, pending: None };
+            return Decision {
+                verdict: verdict(VerdictKind::Award, Some(seat), self.why(winner)),
+                at: now,
+                proposal,
+                pending: None,
+            };
         }
         // `max_by` keeps the last of equals; the first in the order is wanted, hence backwards.
         let bids = || self.seats.iter().rev().filter_map(|s| Some((s, s.bid()?.0)));
@@ -291,7 +295,8 @@ impl<'r> Auction<'r> {
         let pending = asking.map(|(_, bid)| bid.proposal.clone());
         let verdict = match (asking, bids().max_by(surest)) {
             (Some((seat, bid)), _) if self.rules.asks_first(&bid.proposal) => {
-                let why = format!("{} bid {:.2}; this lets somebody in, so the speaker is asked", seat.name, bid.confidence);
+                let why =
+                    format!("{} bid {:.2}; this lets somebody in, so the speaker is asked", seat.name, bid.confidence);
                 verdict(VerdictKind::Ask, Some(seat), why)
             }
             (Some((seat, bid)), _) => {

@@ -129,8 +129,11 @@ impl Auctioneer {
         let inside = self.handlers.iter().map(|h| Participant::new(h.name(), h.confidence_max()));
         let outside = remotes.iter().flat_map(|r| r.handlers).map(RemoteHandler::participant);
         let last = self.fallback.iter().map(|f| Participant::new(llm::NAME, f.llm().confidence_max()));
-        let participants: Vec<Participant> =
-            inside.chain(outside).chain(last).map(|p| Participant { standing: self.standing(&p.name, ask), ..p }).collect();
+        let participants: Vec<Participant> = inside
+            .chain(outside)
+            .chain(last)
+            .map(|p| Participant { standing: self.standing(&p.name, ask), ..p })
+            .collect();
         let best = ask.hypotheses.first();
         let pinned = self.rules.pinned(best);
         let terms = Terms { wake: ask.wake.as_deref(), pinned, opened: slot.opened, deadline: slot.deadline };
@@ -335,7 +338,8 @@ impl Last<'_> {
         drop(tracker);
         // Somebody who never answers must not keep it from ever being asked.
         let half = slot.deadline.saturating_sub(slot.opened) / 2;
-        let hedge = hedge.map(|p95| slot.opened.saturating_add(p95.min(half))).filter(|at| *at > now && !self.hedge_over);
+        let hedge =
+            hedge.map(|p95| slot.opened.saturating_add(p95.min(half))).filter(|at| *at > now && !self.hedge_over);
         if hedge.is_some() {
             return hedge;
         }
@@ -370,154 +374,4 @@ fn not_registered(handler: String) -> BidRecord {
 pub fn deadline(opened: Duration, speech_end: Option<Duration>, window: Duration) -> Duration {
     let ceiling = speech_end.map_or(Duration::MAX, |end| end.saturating_add(CEILING));
     opened.saturating_add(window.min(CEILING)).min(ceiling).max(opened.saturating_add(ROUND))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::decide::remote::Acts;
-    use crate::facts::bid::{Bid, Closed, Risk, VerdictKind};
-    use crate::facts::intent::Lang;
-
-    /// A clock that stands still: what is decided at the deadline is then decided exactly there.
-    struct Stopped;
-
-    impl Clock for Stopped {
-        fn now(&self) -> Duration {
-            Duration::ZERO
-        }
-    }
-
-    const WINDOW: Duration = Duration::from_millis(25);
-
-    struct Fixed(&'static str, f32);
-
-    impl Handler for Fixed {
-        fn name(&self) -> &str {
-            self.0
-        }
-        fn confidence_max(&self) -> f32 {
-            0.95
-        }
-        fn bid(&self, _: &Ask) -> Answer {
-            assert!(self.1 >= 0.0, "told to panic");
-            bid(self.1)
-        }
-    }
-
-    fn bid(confidence: f32) -> Answer {
-        Answer::Bid(Bid { confidence, risk: Risk::Low, proposal: Proposal::Reply("done".into()) })
-    }
-
-    fn ask() -> Ask {
-        Ask { id: "1".into(), lang: Lang::En, wake: None, hypotheses: Vec::new() }
-    }
-
-    fn auctioneer(handlers: Vec<Arc<dyn Handler>>) -> Auctioneer {
-        Auctioneer::new(handlers, Rules { window: WINDOW, ..Rules::default() }, Arc::new(Stopped))
-    }
-
-    fn on_tokio<T>(test: impl Future<Output = T>) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        runtime.expect("a runtime").block_on(test)
-    }
-
-    fn remote(name: &str) -> RemoteHandler {
-        RemoteHandler { name: name.into(), languages: vec![Lang::En], confidence_max: 0.99, acts: Acts::Itself }
-    }
-
-    /// What `a` decides when `handlers` outside were asked and answer on `answers`.
-    async fn hold(a: &Auctioneer, handlers: &[RemoteHandler], answers: &mut Receiver<RemoteAnswer>) -> Held {
-        let remotes = Remotes { handlers, home: &Home::default(), answers: Ok(answers) };
-        a.hold(&ask(), a.slot(None), Some(remotes), None).await
-    }
-
-    fn says(id: &str, handler: &str, answer: Answer) -> RemoteAnswer {
-        RemoteAnswer { id: id.into(), handler: handler.into(), answer }
-    }
-
-    #[test]
-    fn handlers_inside_decide_at_once_and_a_panic_loses() {
-        on_tokio(async {
-            let a = auctioneer(vec![Arc::new(Fixed("a", -1.0)), Arc::new(Fixed("b", 0.7)), Arc::new(Fixed("c", 0.9))]);
-            let held = a.hold(&ask(), a.slot(None), None, None).await;
-            assert_eq!(held.verdict.handler.as_deref(), Some("c"));
-            assert_eq!(held.verdict.closed, Some(Closed::Early));
-            assert_eq!(held.decided, Duration::ZERO);
-            let outcomes: Vec<Outcome> = held.records.iter().map(|r| r.outcome).collect();
-            assert_eq!(outcomes, [Outcome::Failed, Outcome::Lost, Outcome::Won]);
-        });
-    }
-
-    #[test]
-    fn nobody_to_ask_is_none_at_once() {
-        let a = auctioneer(vec![]);
-        let held = on_tokio(a.hold(&ask(), a.slot(None), None, None));
-        assert_eq!(held.verdict.kind, VerdictKind::None);
-    }
-
-    #[test]
-    fn a_silent_remote_costs_the_window_and_no_more() {
-        on_tokio(async {
-            let a = auctioneer(vec![Arc::new(Fixed("a", 0.7))]);
-            let (_keep, mut answers) = tokio::sync::mpsc::channel(4);
-            let held = hold(&a, &[remote("far")], &mut answers).await;
-            assert_eq!((held.decided, held.verdict.closed), (WINDOW, Some(Closed::Deadline)));
-            assert_eq!(held.verdict.handler.as_deref(), Some("a"));
-            assert_eq!(held.records[1].outcome, Outcome::Late);
-        });
-    }
-
-    #[test]
-    fn a_remote_bid_counts_only_for_its_own_decision_and_name() {
-        on_tokio(async {
-            let a = auctioneer(vec![Arc::new(Fixed("a", 0.7))]);
-            let (tell, mut answers) = tokio::sync::mpsc::channel(4);
-            tell.try_send(says("0", "far", bid(0.99))).expect("room");
-            tell.try_send(says("1", "nobody", bid(0.99))).expect("room");
-            tell.try_send(says("1", "far", bid(0.95))).expect("room");
-            let held = hold(&a, &[remote("far")], &mut answers).await;
-            assert_eq!(held.verdict.handler.as_deref(), Some("far"));
-            assert_eq!(held.records[0].confidence, Some(0.7));
-            assert_eq!(held.decided, Duration::ZERO);
-            assert!(held.records[1].reason.as_deref().is_some_and(|r| r.contains("another decision")));
-            let stranger = &held.records[2];
-            assert_eq!((stranger.handler.as_str(), stranger.outcome), ("nobody", Outcome::Declined));
-        });
-    }
-
-    #[test]
-    fn those_who_cannot_be_asked_are_not_waited_for() {
-        on_tokio(async {
-            let a = auctioneer(vec![Arc::new(Fixed("a", 0.7))]);
-            let chinese = RemoteHandler { languages: vec![Lang::Zh], ..remote("chinese") };
-            let handlers = [chinese, remote("far")];
-            let answers = Err("no connection".to_owned());
-            let remotes = Remotes { handlers: &handlers, home: &Home::default(), answers };
-            let held = a.hold(&ask(), a.slot(None), Some(remotes), None).await;
-            let outcomes: Vec<Outcome> = held.records.iter().map(|r| r.outcome).collect();
-            assert_eq!(outcomes, [Outcome::Won, Outcome::Declined, Outcome::Failed]);
-            assert_eq!(held.decided, Duration::ZERO);
-        });
-    }
-
-    #[test]
-    fn a_closed_channel_ends_the_waiting() {
-        on_tokio(async {
-            let a = auctioneer(vec![Arc::new(Fixed("a", 0.7))]);
-            let (tell, mut answers) = tokio::sync::mpsc::channel(4);
-            drop(tell);
-            let held = hold(&a, &[remote("far")], &mut answers).await;
-            assert_eq!((held.decided, held.records[1].outcome), (Duration::ZERO, Outcome::Failed));
-        });
-    }
-
-    #[test]
-    fn the_window_keeps_to_the_ceiling_but_leaves_one_round() {
-        let ms = Duration::from_millis;
-        assert_eq!(deadline(ms(1000), None, ms(300)), ms(1300));
-        assert_eq!(deadline(ms(1000), None, ms(900)), ms(1500));
-        assert_eq!(deadline(ms(1000), Some(ms(700)), ms(500)), ms(1200));
-        assert_eq!(deadline(ms(5000), Some(ms(700)), ms(500)), ms(5020));
-    }
 }

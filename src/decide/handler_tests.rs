@@ -227,18 +227,25 @@ fn each_says_it_in_its_own_protocol() {
     let (siri, tmall) = (Siri::new(home()), Tmall::new(home(), "tiebreak"));
     let red = act(&["light.living_room_ceiling"], Operation::Color { hue: 0.0, saturation: 1.0 });
     let hap = siri.native("7", &red).expect("HAP");
-    let types: Vec<_> = hap["characteristics"].as_array().expect("a list").iter().map(|w| (&w["type"], &w["value"])).collect();
+    let types: Vec<_> =
+        hap["characteristics"].as_array().expect("a list").iter().map(|w| (&w["type"], &w["value"])).collect();
     assert_eq!(types, [(&json!("13"), &json!(0.0)), (&json!("2F"), &json!(100.0))]);
     let off = act(&["light.kitchen", "fan.bedroom"], Operation::TurnOff);
     let hap = siri.native("7", &off).expect("HAP");
-    assert_eq!(hap["characteristics"][1], json!({ "accessory": "fan.bedroom", "service": "40", "type": "25", "name": "On", "value": false }));
+    assert_eq!(
+        hap["characteristics"][1],
+        json!({ "accessory": "fan.bedroom", "service": "40", "type": "25", "name": "On", "value": false })
+    );
     // Version 2 says it to both at once, and adjusts with a sign.
     let ali = tmall.native("7", &off).expect("AliGenie");
     let header = json!({ "namespace": "AliGenie.Iot.Device.Control", "name": "thing.attribute.set", "messageId": "7", "payLoadVersion": 2 });
     let payload = json!({ "deviceIds": ["light.kitchen", "fan.bedroom"], "params": { "powerstate": 0 } });
     assert_eq!(ali, json!([{ "header": header, "payload": payload }]));
     let dim = tmall.native("7", &act(&["light.kitchen"], Operation::BrightnessStep(-0.2))).expect("AliGenie");
-    assert_eq!((&dim[0]["header"]["name"], &dim[0]["payload"]["params"]["brightness"]), (&json!("thing.attribute.adjust"), &json!(-20.0)));
+    assert_eq!(
+        (&dim[0]["header"]["name"], &dim[0]["payload"]["params"]["brightness"]),
+        (&json!("thing.attribute.adjust"), &json!(-20.0))
+    );
     // What version 2 has no attribute for is said in version 1.
     let half = tmall.native("7", &act(&["cover.living_room_curtain"], Operation::Position(0.5))).expect("AliGenie");
     assert_eq!((&half[0]["header"]["payLoadVersion"], &half[0]["payload"]["value"]), (&json!(1), &json!("50")));

@@ -8,6 +8,8 @@ pub mod arbiter;
 #[cfg(test)]
 mod arbiter_tests;
 pub mod auction;
+#[cfg(test)]
+mod auction_tests;
 pub mod handler;
 #[cfg(test)]
 mod handler_tests;

@@ -225,8 +225,7 @@ fn color(hue: f64, saturation: f64) -> Result<&'static str, String> {
     ];
     let name = COLORS.iter().find(|(_, h, s)| (*h, *s) == (hue, saturation)).map(|(name, ..)| *name);
     let known = name.and_then(|name| KNOWN.iter().find(|(ours, _)| *ours == name));
-    known.map(|(_, theirs)| *theirs).ok_or(format!(
-        "AliGenie does not know the colour {} ({INVALID_PARAMS})",
-        name.unwrap_or("asked for")
-    ))
+    known
+        .map(|(_, theirs)| *theirs)
+        .ok_or(format!("AliGenie does not know the colour {} ({INVALID_PARAMS})", name.unwrap_or("asked for")))
 }

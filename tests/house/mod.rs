@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Far more than anything here takes; a test that waits this long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Windows of milliseconds leave no time for the load of another test.
+static ALONE: Mutex<()> = Mutex::new(());
+
+pub fn alone() -> MutexGuard<'static, ()> {
+    // A test that failed has left nothing behind that matters to the next.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A running pipeline that is fed sentences one by one.
 pub struct House {
     /// Dropped first: the engine ends when nobody feeds it any more.
@@ -31,15 +39,24 @@ impl House {
         Self::with_files(config, &[], true)
     }
 
+    /// One that also takes messages over MQTT, as `tiebreak run` does.
+    pub fn live(config: &str) -> Self {
+        Self::with_needs(config, &[], Needs { hearing: false, acting: true, live: true })
+    }
+
     /// With further `files` (name, text) beside the configuration, and a broker only if it is `acting`.
     pub fn with_files(config: &str, files: &[(&str, &str)], acting: bool) -> Self {
+        Self::with_needs(config, files, Needs { hearing: false, acting, live: false })
+    }
+
+    fn with_needs(config: &str, files: &[(&str, &str)], needs: Needs) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (name, text) in files.iter().copied().chain([("tiebreak.toml", config)]) {
             std::fs::write(folder.path().join(name), text).expect("writable");
         }
         let path = folder.path().join("tiebreak.toml");
         let config = Config::load(Some(&path), &Overrides::default()).expect("valid");
-        let mut engine = Engine::start(config, Needs { hearing: false, acting, live: false }).expect("it starts");
+        let mut engine = Engine::start(config, needs).expect("it starts");
         let (lines, fed) = mpsc::channel::<String>();
         engine.say(None, fed.into_iter()).expect("fed once");
         Self { engine, lines }
@@ -55,12 +72,26 @@ impl House {
     }
 }
 
+/// Publishes one message and waits until the broker has it.
+pub fn publish(port: u16, topic: &str, payload: &Value) {
+    let id = format!("somebody-{}", ulid::Ulid::generate());
+    let (client, mut connection) = Client::new(MqttOptions::new(id, "127.0.0.1", port), 16);
+    client.publish(topic, QoS::AtLeastOnce, false, payload.to_string()).expect("room");
+    loop {
+        let event = connection.recv_timeout(PATIENCE).expect("in time").expect("the broker is there");
+        if matches!(event, Event::Incoming(Packet::PubAck(_))) {
+            return;
+        }
+    }
+}
+
 /// One message as it was heard.
 #[derive(Debug, Clone)]
 pub struct Heard {
     pub at: Instant,
     pub topic: String,
     pub payload: Value,
+    pub retain: bool,
 }
 
 /// What a client does about one message: payloads for its bid topic, each after a while.
@@ -87,6 +118,7 @@ impl Guest {
         }
         let (heard, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let (tell, over, topic) = (Arc::clone(&heard), Arc::clone(&stop), format!("tiebreak/bid/{name}"));
+        let topics: Vec<String> = topics.iter().map(|t| (*t).to_owned()).collect();
         let thread = std::thread::spawn(move || {
             let mut waiting: Vec<(Instant, String)> = Vec::new();
             while !over.load(Ordering::Relaxed) {
@@ -99,12 +131,17 @@ impl Guest {
                 match connection.recv_timeout(next.unwrap_or(LOOK_EVERY).min(LOOK_EVERY)) {
                     Ok(Ok(Event::Incoming(Packet::Publish(p)))) => {
                         let payload = serde_json::from_slice(&p.payload).unwrap_or(Value::Null);
-                        let message = Heard { at: Instant::now(), topic: p.topic, payload };
+                        let message = Heard { at: Instant::now(), topic: p.topic, payload, retain: p.retain };
                         waiting.extend(behave(&message).into_iter().map(|(wait, text)| (message.at + wait, text)));
                         tell.lock().expect("no panic").push(message);
                     }
+                    // The broker was restarted: what it knew is gone.
+                    Ok(Ok(Event::Incoming(Packet::ConnAck(_)))) => {
+                        topics.iter().for_each(|t| client.subscribe(t, QoS::AtLeastOnce).expect("room"));
+                    }
                     Ok(Ok(_)) | Err(rumqttc::RecvTimeoutError::Timeout) => {}
-                    _ => return,
+                    Ok(Err(_)) => std::thread::sleep(Duration::from_millis(5)),
+                    Err(_) => return,
                 }
             }
         });

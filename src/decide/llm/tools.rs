@@ -80,12 +80,7 @@ const TOOLS: [(&str, &str, Operation, &[Setting]); 11] = [
             ),
             ("color", "by name", colors, Operation::Color { hue: 0.0, saturation: 0.0 }),
             // What lamps can do lies within; 1500 is candle light, 9000 a blue sky.
-            (
-                "temperature",
-                "white, in kelvin",
-                || Kind::Number(1500.0, 9000.0),
-                Operation::ColorTemp { kelvin: 0.0 },
-            ),
+            ("temperature", "white, in kelvin", || Kind::Number(1500.0, 9000.0), Operation::ColorTemp { kelvin: 0.0 }),
         ],
     ),
     (
@@ -277,7 +272,10 @@ mod tests {
         assert!(of("HassVacuumStart").is_some() && of("HassSetVolume").is_none(), "there is no loudspeaker");
         assert_eq!(on["function"]["parameters"]["additionalProperties"], false);
         let position = of("HassSetPosition").expect("offered")["function"]["parameters"].clone();
-        assert_eq!((&position["required"][0], &position["properties"]["position"]["maximum"]), (&json!("position"), &json!(100.0)));
+        assert_eq!(
+            (&position["required"][0], &position["properties"]["position"]["maximum"]),
+            (&json!("position"), &json!(100.0))
+        );
         assert!(tools().things().contains("light.kitchen | kitchen (kitchen, 厨房) | kitchen light, 厨房灯"));
     }
 
