@@ -143,8 +143,8 @@ fn a_calibration_is_drawn_written_and_applied() {
         line.to_string()
     };
     fs::write(path("r.jsonl"), (0..200).map(line).collect::<Vec<_>>().join("\n")).expect("writable");
-    let args = ["calibrate", &path("r.jsonl"), "--json", "--plot", &path("r.png"), "--write", &path("c.toml")];
-    let out = tiebreak(&args, "");
+    let (from, plot, file, config) = (path("r.jsonl"), path("r.png"), path("c.toml"), path("t.toml"));
+    let out = tiebreak(&["calibrate", &from, "--json", "--plot", &plot, "--write", &file], "");
     assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
     let siri = receipts(&out)[0]["handlers"][0].clone();
     let factor = siri["factor"].as_f64().expect("a factor");
@@ -152,7 +152,7 @@ fn a_calibration_is_drawn_written_and_applied() {
     assert!(siri["ece"].as_f64() > siri["ece_calibrated"].as_f64(), "{siri}");
     assert_eq!(fs::read(path("r.png")).expect("drawn")[..4], *b"\x89PNG");
     fs::write(path("t.toml"), "[arbiter]\ncalibration = \"c.toml\"\n").expect("writable");
-    let args = ["say", "turn on the kitchen light", "--json", "--dry-run", "--config", &path("t.toml")];
+    let args: [&str; 6] = ["say", "turn on the kitchen light", "--json", "--dry-run", "--config", &config];
     let now = receipts(&tiebreak(&args, "")).remove(0);
     assert_eq!((&said["verdict"]["handler"], &now["verdict"]["handler"]), (&"siri".into(), &"tmall".into()), "{now}");
     let bid = now["bids"].as_array().expect("a list").iter().find(|b| b["handler"] == "siri").expect("asked").clone();

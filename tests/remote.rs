@@ -150,7 +150,8 @@ fn what_was_asked_about_is_done_once_when_it_is_confirmed() {
     let observer = Guest::observer(house.port());
     let asked = house.say("unlock the front door");
     assert_eq!((asked.verdict.kind, asked.command.as_ref()), (VerdictKind::Ask, None), "{asked:?}");
-    let confirm = |id: &str| publish(house.port(), "tiebreak/confirm", &json!({ "id": id }));
+    let port = house.port();
+    let confirm = |id: &str| publish(port, "tiebreak/confirm", &json!({ "id": id }));
     confirm("01J0000");
     confirm(&asked.id);
     confirm(&asked.id);

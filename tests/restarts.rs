@@ -77,6 +77,7 @@ impl Broker {
             .env("PATH", path)
             .arg("-c")
             .arg(&conf)
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("mosquitto starts (apt install mosquitto)");

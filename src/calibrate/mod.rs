@@ -94,18 +94,23 @@ impl Reliability {
         factor(self.bids.iter())
     }
 
-    /// The calibration error that is left with the factor, each fifth of the bids judged by the factor of the
-    /// others: a figure for bids that the factor has not seen. `None` with fewer than [`FOLDS`] bids.
+    /// The calibration error that is left with the factor, each fifth of the bids, in their order, judged by the
+    /// factor of the others: a figure for bids that the factor has not seen. `None` with fewer than [`FOLDS`] bids.
     pub fn ece_calibrated(&self) -> Option<f64> {
+        let count = self.count();
         let mut calibrated = Self::default();
         for fold in 0..FOLDS {
             let of = |wanted: bool| {
-                self.bids.iter().enumerate().filter(move |(i, _)| (i % FOLDS == fold) == wanted).map(|(_, bid)| bid)
+                self.bids
+                    .iter()
+                    .enumerate()
+                    .filter(move |(i, _)| (i * FOLDS / count == fold) == wanted)
+                    .map(|(_, bid)| bid)
             };
             let factor = factor(of(false))?;
             of(true).for_each(|&(c, right)| calibrated.add((f64::from(c) * factor).min(1.0) as f32, right));
         }
-        (self.count() >= FOLDS).then(|| calibrated.ece())?
+        (count >= FOLDS).then(|| calibrated.ece())?
     }
 }
 

@@ -307,7 +307,9 @@ mod tests {
     fn whatever_else_comes_back_is_a_decline_that_says_why() {
         let on = ("HassTurnOn", r#"{"name":"light.kitchen"}"#);
         let many = vec![on; 17];
-        let cut = String::from_utf8(completion(&[on])).expect("UTF-8").replace("\"tool_calls\"}", "\"length\"}");
+        let cut = String::from_utf8(completion(&[on]))
+            .expect("UTF-8")
+            .replace("\"finish_reason\":\"tool_calls\"", "\"finish_reason\":\"length\"");
         let words = json!({ "choices": [{ "message": { "content": "Sure, I turned it on!" } }] }).to_string();
         for (reply, reason) in [
             (b"<html>".to_vec(), "no chat completion"),
