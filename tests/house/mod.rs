@@ -118,7 +118,6 @@ impl Guest {
         }
         let (heard, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let (tell, over, topic) = (Arc::clone(&heard), Arc::clone(&stop), format!("tiebreak/bid/{name}"));
-        let topics: Vec<String> = topics.iter().map(|t| (*t).to_owned()).collect();
         let thread = std::thread::spawn(move || {
             let mut waiting: Vec<(Instant, String)> = Vec::new();
             while !over.load(Ordering::Relaxed) {
@@ -135,13 +134,9 @@ impl Guest {
                         waiting.extend(behave(&message).into_iter().map(|(wait, text)| (message.at + wait, text)));
                         tell.lock().expect("no panic").push(message);
                     }
-                    // The broker was restarted: what it knew is gone.
-                    Ok(Ok(Event::Incoming(Packet::ConnAck(_)))) => {
-                        topics.iter().for_each(|t| client.subscribe(t, QoS::AtLeastOnce).expect("room"));
-                    }
                     Ok(Ok(_)) | Err(rumqttc::RecvTimeoutError::Timeout) => {}
-                    Ok(Err(_)) => std::thread::sleep(Duration::from_millis(5)),
-                    Err(_) => return,
+                    // The broker is gone. A client that lost its session may lock up (rumqtt issue 1056): join anew.
+                    _ => return,
                 }
             }
         });
