@@ -1,18 +1,26 @@
-//! What the arbiter itself costs: one auction among 8 handlers, whole and closed early.
+//! What the arbiter itself costs: one auction among 8 handlers, whole and closed early; and what an auction that
+//! closes early costs as a whole.
 //! `cargo bench --bench arbiter`; the fence in front of MQTT is part of neither.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use tiebreak::decide::arbiter::{Auction, Participant, Terms};
+use tiebreak::decide::auction::{Auctioneer, RemoteAnswer, Remotes};
+use tiebreak::decide::handler::Handler;
+use tiebreak::decide::remote::{Acts, RemoteHandler};
 use tiebreak::decide::rules::Rules;
-use tiebreak::facts::bid::{Answer, Bid, BidRecord, Command, Message, Proposal, Risk};
+use tiebreak::engine::WallClock;
+use tiebreak::facts::bid::{Answer, Ask, Bid, BidRecord, Command, Message, Proposal, Risk};
+use tiebreak::facts::home::Home;
+use tiebreak::facts::intent::Lang;
 
 const HANDLERS: usize = 8;
 
 fn participants(confidence_max: f32) -> Vec<Participant> {
-    (0..HANDLERS).map(|i| Participant { name: format!("handler-{i}"), confidence_max }).collect()
+    (0..HANDLERS).map(|i| Participant::new(format!("handler-{i}"), confidence_max)).collect()
 }
 
 fn bid(i: usize) -> Answer {
@@ -54,5 +62,46 @@ fn benches(c: &mut Criterion) {
     });
 }
 
-criterion_group!(arbiter, benches);
+/// The whole of an auction in real time: a sure handler inside the process, and a remote one that would need 400 ms
+/// and cannot bid more. `cargo bench --bench arbiter -- remote`
+fn early_close(c: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let auctioneer = Auctioneer::new(vec![Arc::new(Sure)], Rules::default(), Arc::new(WallClock::start()));
+    let far = RemoteHandler { name: "far".into(), languages: vec![Lang::En], confidence_max: 0.9, acts: Acts::Itself };
+    let home = Home::default();
+    c.bench_function("a sure handler inside, a remote one that takes 400 ms", |b| {
+        b.iter(|| {
+            runtime.block_on(async {
+                let ask = Ask { id: "1".into(), lang: Lang::En, wake: None, hypotheses: Vec::new() };
+                let (to, mut answers) = tokio::sync::mpsc::channel(4);
+                let late = tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(400)).await;
+                    let answer = Answer::Decline("too late".into());
+                    // The auction is over long before.
+                    let _ = to.try_send(RemoteAnswer { id: "1".into(), handler: "far".into(), answer });
+                });
+                let remotes = Remotes { handlers: std::slice::from_ref(&far), home: &home, answers: Ok(&mut answers) };
+                let held = auctioneer.hold(&ask, auctioneer.slot(None), Some(remotes), None).await;
+                assert_eq!(held.verdict.handler.as_deref(), Some("inside"));
+                late.abort();
+            });
+        });
+    });
+}
+
+struct Sure;
+
+impl Handler for Sure {
+    fn name(&self) -> &str {
+        "inside"
+    }
+    fn confidence_max(&self) -> f32 {
+        0.97
+    }
+    fn bid(&self, _: &Ask) -> Answer {
+        Answer::Bid(Bid { confidence: 0.95, risk: Risk::Low, proposal: Proposal::Reply("yes".into()) })
+    }
+}
+
+criterion_group!(arbiter, benches, early_close);
 criterion_main!(arbiter);

@@ -224,7 +224,7 @@ class Maker:
             "kind": said.kind, "text": f"{WAKE[take.wake][0]}, {said.text}", "command_text": said.text, "lang": said.lang, "voice": take.voice,
             "condition": condition.name, **more, "speech_end_ms": take.speech_end * 1000 // RATE, "wake_end_ms": take.wake_end * 1000 // RATE,
         }
-        expect = {"verdict": "award" if said.intent else "none", "wake": take.wake}
+        expect = {"verdict": said.verdict, "wake": take.wake}
         if said.intent:
             expect |= {"intent": said.intent, "slots": said.slots}
         lines = [f"{k} = {toml(v)}" for k, v in facts.items()] + ["", "[expect]"] + [f"{k} = {toml(v)}" for k, v in expect.items()]

@@ -30,6 +30,13 @@ class Sentence:
     intent: str
     slots: dict
 
+    @property
+    def verdict(self):
+        """What it must come to: what lets somebody in is asked about."""
+        thing = self.slots.get("name", self.slots.get("domain", ""))
+        lets_in = {"HassTurnOff": thing.split(".")[0] == "lock", "HassTurnOn": thing == "cover.garage_door"}
+        return "none" if not self.intent else "ask" if lets_in.get(self.intent) else "award"
+
 
 def load():
     with open(HERE / "sentences.tsv", encoding="utf-8") as f:
@@ -47,7 +54,7 @@ def misunderstood(sentences, tiebreak):
     for s, r in zip(sentences, receipts):
         best = (r.get("hypotheses") or [{}])[0]
         got = (r["verdict"]["kind"], best.get("intent", ""), best.get("slots", {}))
-        if got != ("award" if s.intent else "none", s.intent, s.slots):
+        if got != (s.verdict, s.intent, s.slots):
             yield s, got
 
 

@@ -2,9 +2,12 @@
 //! what it means, validated, with every fault named by file, key and remedy. docs/configuration.md lists all keys.
 
 mod arbiter;
+mod calibration;
 mod handlers;
+mod llm;
 mod wake;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,11 +18,12 @@ use self::wake::RawWake;
 
 use crate::act::journal::JournalSettings;
 use crate::act::mqtt::{Broker, MqttSettings};
+use crate::decide::llm::{LlmSettings, NAME};
 use crate::decide::remote::RemoteHandler;
 use crate::decide::rules::Rules;
 use crate::decide::{siri, tmall};
 use crate::facts::error::Fault;
-use crate::facts::home::{EMBEDDED_HOME, Home, toml_fault};
+use crate::facts::home::{EMBEDDED_HOME, Entity, Home, Mqtt, toml_fault};
 use crate::hear::listener::ListenSettings;
 use crate::hear::wake::WakeSettings;
 use crate::understand::ctc::WakePhrase;
@@ -61,7 +65,9 @@ pub struct Config {
     pub rules: Rules,
     /// Handlers outside the process.
     pub remotes: Vec<RemoteHandler>,
-    /// Whether they may read what was said, and not only what it may mean.
+    /// The language model to fall back on; `None`: there is none.
+    pub llm: Option<LlmSettings>,
+    /// Whether handlers outside the process may read what was said, and not only what it may mean.
     pub share_transcript: bool,
     /// Receipts on disk; `None`: none are kept.
     pub journal: Option<JournalSettings>,
@@ -105,6 +111,7 @@ struct Raw {
     intent: RawIntent,
     arbiter: arbiter::Raw,
     handler: Vec<handlers::Raw>,
+    llm: Option<llm::Raw>,
     receipts: RawReceipts,
     mqtt: RawMqtt,
 }
@@ -219,8 +226,19 @@ impl Config {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = raw.stt.threads.unwrap_or(cores.min(4));
         faults.between("stt.threads", threads as f64, 1.0, 64.0);
-        let remotes = handlers::remotes(raw.handler, &mut faults);
-        let rules = arbiter::rules(raw.arbiter, raw.wake.handlers, &mut faults);
+        let mut inside = vec![siri::NAME, tmall::NAME];
+        inside.extend(raw.llm.is_some().then_some(NAME));
+        let remotes = handlers::remotes(raw.handler, &inside, &mut faults);
+        let calibration = raw.arbiter.calibration.clone().map(beside);
+        let mut rules = arbiter::rules(raw.arbiter, raw.wake.handlers, &mut faults);
+        if let Some(path) = calibration {
+            rules.calibration = calibration::read(&path).unwrap_or_else(|mut more| {
+                faults.list.append(&mut more);
+                BTreeMap::new()
+            });
+        }
+        let llm = raw.llm.map(|raw| llm::llm(raw, &home, rules.award_min(), beside, &mut faults));
+        // The language model is the last resort and cannot be pinned.
         let names: Vec<&str> =
             [siri::NAME, tmall::NAME].into_iter().chain(remotes.iter().map(|h| h.name.as_str())).collect();
         arbiter::check_names(&rules, &home, &names, &mut faults);
@@ -228,7 +246,7 @@ impl Config {
         faults.between("receipts.keep_days", f64::from(keep_days), 1.0, 36_500.0);
         let journal = raw.receipts.dir.map(|dir| JournalSettings { dir: beside(dir), keep_days });
         let share_transcript = raw.mqtt.share_transcript;
-        let mqtt = mqtt(raw.mqtt, &mut faults);
+        let mqtt = mqtt(raw.mqtt, &home, &mut faults);
         let wake = raw.wake.enabled && !over.no_wake;
         // Whisper is too slow to try every pause and everything that people say to each other.
         let quick = engine == Engine::Ctc;
@@ -257,6 +275,7 @@ impl Config {
             threads,
             rules,
             remotes,
+            llm,
             share_transcript,
             journal,
             mqtt,
@@ -264,7 +283,7 @@ impl Config {
     }
 }
 
-fn mqtt(raw: RawMqtt, faults: &mut Faults) -> MqttSettings {
+fn mqtt(raw: RawMqtt, home: &Home, faults: &mut Faults) -> MqttSettings {
     let defaults = MqttSettings::default();
     let external = match raw.broker.as_deref() {
         None => raw.host.is_some(),
@@ -299,7 +318,12 @@ fn mqtt(raw: RawMqtt, faults: &mut Faults) -> MqttSettings {
     } else {
         Broker::Embedded { port: raw.port.unwrap_or(0) }
     };
-    MqttSettings { broker, base }
+    // A thing of Zigbee2MQTT's reports on the topic below which it is commanded.
+    let report = |e: &Entity| match &e.mqtt {
+        Some(Mqtt::Zigbee2mqtt { topic }) => Some(topic.clone()),
+        _ => None,
+    };
+    MqttSettings { broker, base, reports: home.entities.iter().filter_map(report).collect() }
 }
 
 fn read_text(path: &Path) -> Result<String, Vec<Fault>> {
@@ -394,6 +418,25 @@ mod tests {
             ("[[handler]]\nname = \"far\"\nacts = \"itself\"\nlanguages = [\"tlh\"]", "handler[0].languages"),
             ("[[handler]]\nname = \"far\"\nacts = \"itself\"\nconfidence_max = nan", "handler[0].confidence_max"),
             ("[[handler]]\nacts = \"itself\"", "1:1"),
+            ("[arbiter]\ncalibration = \"no/such/file.toml\"", ""),
+            ("[llm]\nmodel = \"m\"", "1:1"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\ncolour = 1", "4:1"),
+            ("[llm]\nurl = \"ftp://h/v1\"\nmodel = \"m\"", "llm.url"),
+            ("[llm]\nurl = \"http://user:key@h/v1\"\nmodel = \"m\"", "llm.url"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \" \"", "llm.model"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\nkey_env = \"NO_SUCH_VARIABLE_HERE\"", "llm.key_env"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\nkey_file = \"no/such/key\"", "llm.key_file"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\nkey_env = \"A\"\nkey_file = \"b\"", "llm.key_file"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\nconfidence = 0.3", "llm.confidence"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\nconfidence = nan", "llm.confidence"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\ntokens_per_minute = 60", "llm.tokens_per_minute"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\nanswer_tokens_max = 1", "llm.answer_tokens_max"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\ntimeout_ms = 1", "llm.timeout_ms"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\nlanguages = [\"tlh\"]", "llm.languages"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\n[llm.extra]\nmessages = []", "llm.extra.messages"),
+            // The embedded house lets no language model in.
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"", "llm"),
+            ("[arbiter.pins]\nlight = \"llm\"", "arbiter.pins.light"),
         ] {
             let faults = load(text).expect_err(text);
             assert!(

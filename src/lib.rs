@@ -7,11 +7,13 @@
 //! are the [`receipt::Receipt`].
 //!
 //! # Reading order
-//! Imports go down only: `facts` <- `receipt`, `onnx`, `models` <- `hear`, `understand`, `decide` <- `act` <-
-//! `config`, `simulate`, `calibrate` <- `engine` <- `cli` <- `main`. The three middle folders never import each
-//! other (tests/imports.rs checks it).
+//! Imports go down only: `facts` <- `http` <- `receipt`, `onnx`, `models` <- `hear`, `understand`, `decide`, `calibrate`
+//! <- `act` <- `config`, `simulate` <- `engine` <- `cli` <- `main`. The middle folders never import each other
+//! (tests/imports.rs checks it).
 
 pub mod facts;
+
+pub mod http;
 
 pub mod receipt;
 
@@ -25,11 +27,11 @@ pub mod understand;
 
 pub mod decide;
 
+pub mod calibrate;
+
 pub mod act;
 
 pub mod simulate;
-
-pub mod calibrate;
 
 pub mod config;
 

@@ -72,6 +72,9 @@ pub struct Receipt {
     /// Which of several commands in one sentence this is; absent where there was one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub part: Option<Part>,
+    /// The decision that had ended in asking and was confirmed now.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub confirms: Option<String>,
     /// Language of the utterance; absent where nothing was understood.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lang: Option<Lang>,
@@ -92,6 +95,9 @@ pub struct Receipt {
     /// What was published (with `--dry-run`: what would have been).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub command: Option<Command>,
+    /// The same in the winner's own protocol: characteristic writes of HomeKit, directives of AliGenie.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub native: Option<serde_json::Value>,
     /// What was answered in words, for a handler that answers by itself.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reply: Option<String>,
@@ -108,6 +114,7 @@ impl Receipt {
             id,
             source,
             part: None,
+            confirms: None,
             lang: None,
             wake: None,
             transcript: None,
@@ -115,6 +122,7 @@ impl Receipt {
             bids: Vec::new(),
             verdict: Verdict { kind: VerdictKind::None, handler: None, reason: reason.into(), closed: None },
             command: None,
+            native: None,
             reply: None,
             timeline_ms: Timeline::default(),
             latency_ms: Latency::default(),

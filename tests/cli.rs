@@ -132,6 +132,39 @@ fn why_explains_what_was_written_down() {
 }
 
 #[test]
+fn a_calibration_is_drawn_written_and_applied() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    // siri was right in half of what it was sure of.
+    let said = receipts(&tiebreak(&["say", "turn on the kitchen light", "--json", "--dry-run"], "")).remove(0);
+    let line = |i: usize| {
+        let mut line = said.clone();
+        line["right"] = serde_json::json!(if i % 2 == 0 { &["siri", "tmall"][..] } else { &["tmall"] });
+        line.to_string()
+    };
+    fs::write(path("r.jsonl"), (0..200).map(line).collect::<Vec<_>>().join("\n")).expect("writable");
+    let (from, plot, file, config) = (path("r.jsonl"), path("r.png"), path("c.toml"), path("t.toml"));
+    let out = tiebreak(&["calibrate", &from, "--json", "--plot", &plot, "--write", &file], "");
+    assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
+    let siri = receipts(&out)[0]["handlers"][0].clone();
+    let factor = siri["factor"].as_f64().expect("a factor");
+    assert!(siri["handler"] == "siri" && (0.45..0.65).contains(&factor), "{siri}");
+    assert!(siri["ece"].as_f64() > siri["ece_calibrated"].as_f64(), "{siri}");
+    assert_eq!(fs::read(path("r.png")).expect("drawn")[..4], *b"\x89PNG");
+    fs::write(path("t.toml"), "[arbiter]\ncalibration = \"c.toml\"\n").expect("writable");
+    let args: [&str; 6] = ["say", "turn on the kitchen light", "--json", "--dry-run", "--config", &config];
+    let now = receipts(&tiebreak(&args, "")).remove(0);
+    assert_eq!((&said["verdict"]["handler"], &now["verdict"]["handler"]), (&"siri".into(), &"tmall".into()), "{now}");
+    let bid = now["bids"].as_array().expect("a list").iter().find(|b| b["handler"] == "siri").expect("asked").clone();
+    assert!(bid["calibrated"].as_f64() < bid["confidence"].as_f64(), "{bid}");
+    // A file that is none is a fault with file and key.
+    fs::write(path("c.toml"), "[[calibration]]\nhandler = \"siri\"\nlang = \"en\"\nfactor = 9\n").expect("writable");
+    let out = tiebreak(&args, "");
+    assert_eq!(out.status.code(), Some(2));
+    assert!(stderr(&out).contains("c.toml: calibration[0].factor"), "{}", stderr(&out));
+}
+
+#[test]
 fn simulated_auctions_are_the_same_for_the_same_seed() {
     let args = ["simulate", "--auctions", "2000", "--seed", "42", "--json"];
     let (one, two) = (tiebreak(&args, ""), tiebreak(&args, ""));

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tiebreak::facts::error::Fault;
+use tiebreak::http::Patience;
 use tiebreak::models::catalogue::Model;
-use tiebreak::models::fetch::Patience;
 use tiebreak::models::pull::{Order, Presence, Pulled, presence, pull};
 
 /// Answers one request, whose head it gets.

@@ -68,7 +68,7 @@ fn free_port() -> u16 {
 
 fn settings(port: u16) -> MqttSettings {
     let broker = Broker::External { host: "127.0.0.1".into(), port, user: None, password: None };
-    MqttSettings { broker, base: "tiebreak".into() }
+    MqttSettings { broker, ..MqttSettings::default() }
 }
 
 /// Somebody else at the broker who hears everything.

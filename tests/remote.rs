@@ -3,169 +3,18 @@
 //! The sentences are typed; every handler outside is a small MQTT client that answers well, late, twice, never
 //! or with rubbish. Nothing here sleeps: whoever is late waits for its own next message meanwhile.
 
+mod house;
+
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
+use house::{Guest, House, alone, publish};
 use serde_json::{Value, json};
-use tiebreak::config::{Config, Overrides};
-use tiebreak::engine::{Engine, Needs};
 use tiebreak::facts::bid::{BidRecord, Outcome, VerdictKind};
 use tiebreak::receipt::Receipt;
 
-/// How often a client looks whether the test is over.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Far more than anything here takes; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
 const SENTENCE: &str = "turn on the kitchen light";
-
-/// Windows of milliseconds leave no time for the load of another test.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    // A test that failed has left nothing behind that matters to the next.
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A running pipeline that is fed sentences one by one.
-struct House {
-    /// Dropped first: the engine ends when nobody feeds it any more.
-    lines: mpsc::Sender<String>,
-    engine: Engine,
-}
-
-impl House {
-    fn start(config: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("tiebreak.toml");
-        std::fs::write(&path, config).expect("writable");
-        let config = Config::load(Some(&path), &Overrides::default()).expect("valid");
-        let mut engine = Engine::start(config, Needs { hearing: false, acting: true, live: false }).expect("it starts");
-        let (lines, fed) = mpsc::channel::<String>();
-        engine.say(None, fed.into_iter()).expect("fed once");
-        Self { engine, lines }
-    }
-
-    fn port(&self) -> u16 {
-        self.engine.broker_port().expect("embedded")
-    }
-
-    fn say(&mut self, sentence: &str) -> Receipt {
-        self.lines.send(sentence.to_owned()).expect("it is fed");
-        self.engine.next_receipt().expect("one receipt for each sentence")
-    }
-}
-
-/// One message as it was heard.
-#[derive(Debug, Clone)]
-struct Heard {
-    at: Instant,
-    topic: String,
-    payload: Value,
-}
-
-/// What a client does about one message: payloads for its bid topic, each after a while.
-type Behaviour = Box<dyn FnMut(&Heard) -> Vec<(Duration, String)> + Send>;
-
-/// Somebody at the broker: hears `topics`, answers on `<base>/bid/<name>`.
-struct Guest {
-    heard: Arc<Mutex<Vec<Heard>>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Guest {
-    fn join(port: u16, name: &str, topics: &[&str], mut behave: Behaviour) -> Self {
-        let id = format!("{name}-{}", ulid::Ulid::generate());
-        let (client, mut connection) = Client::new(MqttOptions::new(id, "127.0.0.1", port), 4096);
-        for topic in topics {
-            client.subscribe(*topic, QoS::AtLeastOnce).expect("room");
-        }
-        let mut subscribed = 0;
-        while subscribed < topics.len() {
-            let event = connection.recv_timeout(PATIENCE).expect("in time").expect("the broker is there");
-            subscribed += usize::from(matches!(event, Event::Incoming(Packet::SubAck(_))));
-        }
-        let (heard, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
-        let (tell, over, topic) = (Arc::clone(&heard), Arc::clone(&stop), format!("tiebreak/bid/{name}"));
-        let thread = std::thread::spawn(move || {
-            let mut waiting: Vec<(Instant, String)> = Vec::new();
-            while !over.load(Ordering::Relaxed) {
-                let (due, rest) = waiting.into_iter().partition(|(at, _)| *at <= Instant::now());
-                waiting = rest;
-                for (_, payload) in due {
-                    client.publish(&topic, QoS::AtMostOnce, false, payload).expect("room");
-                }
-                let next = waiting.iter().map(|(at, _)| at.saturating_duration_since(Instant::now())).min();
-                match connection.recv_timeout(next.unwrap_or(LOOK_EVERY).min(LOOK_EVERY)) {
-                    Ok(Ok(Event::Incoming(Packet::Publish(p)))) => {
-                        let payload = serde_json::from_slice(&p.payload).unwrap_or(Value::Null);
-                        let message = Heard { at: Instant::now(), topic: p.topic, payload };
-                        waiting.extend(behave(&message).into_iter().map(|(wait, text)| (message.at + wait, text)));
-                        tell.lock().expect("no panic").push(message);
-                    }
-                    Ok(Ok(_)) | Err(rumqttc::RecvTimeoutError::Timeout) => {}
-                    _ => return,
-                }
-            }
-        });
-        Self { heard, stop, thread: Some(thread) }
-    }
-
-    /// A handler that answers every ask with what `answer` makes of its decision id.
-    fn handler(port: u16, name: &str, answer: impl Fn(&str) -> Vec<(u64, String)> + Send + 'static) -> Self {
-        let award = format!("tiebreak/award/{name}");
-        let behave = move |heard: &Heard| {
-            let id = heard.payload["id"].as_str().unwrap_or_default();
-            let asked = heard.topic == "tiebreak/ask";
-            let answers = if asked { answer(id) } else { Vec::new() };
-            answers.into_iter().map(|(ms, text)| (Duration::from_millis(ms), text)).collect()
-        };
-        Self::join(port, name, &["tiebreak/ask", &award], Box::new(behave))
-    }
-
-    /// Hears everything, and says nothing.
-    fn observer(port: u16) -> Self {
-        Self::join(port, "observer", &["#"], Box::new(|_| Vec::new()))
-    }
-
-    /// What was heard on topics that `wanted` accepts.
-    fn heard(&self, wanted: impl Fn(&str) -> bool) -> Vec<Heard> {
-        self.heard.lock().expect("no panic").iter().filter(|h| wanted(&h.topic)).cloned().collect()
-    }
-
-    /// Waits until `count` messages were heard on `topic`.
-    fn wait_for(&self, topic: &str, count: usize) -> Vec<Heard> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let heard = self.heard(|t| t == topic);
-            if heard.len() >= count {
-                return heard;
-            }
-            assert!(Instant::now() < end, "only {} of {count} on {topic}", heard.len());
-            std::thread::yield_now();
-        }
-    }
-
-    fn awards(&self) -> Vec<Heard> {
-        self.heard(|t| t.starts_with("tiebreak/award/"))
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-            && !std::thread::panicking()
-        {
-            panic!("a guest panicked");
-        }
-    }
-}
 
 fn registered(handlers: &[(&str, &str)], window_ms: u64) -> String {
     let mut out = format!("[arbiter]\nwindow_ms = {window_ms}\n");
@@ -292,6 +141,54 @@ fn a_flood_of_one_does_not_silence_another() {
     assert_eq!(flood.outcome, Outcome::Lost, "{flood:?}");
     assert!(flood.reason.as_deref().is_some_and(|r| r.contains("not counted")), "{flood:?}");
     far.wait_for("tiebreak/award/far", 1);
+}
+
+#[test]
+fn what_was_asked_about_is_done_once_when_it_is_confirmed() {
+    let _alone = alone();
+    let mut house = House::live("");
+    let observer = Guest::observer(house.port());
+    let asked = house.say("unlock the front door");
+    assert_eq!((asked.verdict.kind, asked.command.as_ref()), (VerdictKind::Ask, None), "{asked:?}");
+    let port = house.port();
+    let confirm = |id: &str| publish(port, "tiebreak/confirm", &json!({ "id": id }));
+    confirm("01J0000");
+    confirm(&asked.id);
+    confirm(&asked.id);
+    let done = house.engine.next_receipt().expect("a receipt");
+    assert_eq!(
+        (done.verdict.kind, done.confirms.as_deref()),
+        (VerdictKind::Award, Some(asked.id.as_str())),
+        "{done:?}"
+    );
+    assert_ne!(done.id, asked.id);
+    observer.wait_for("zigbee2mqtt/front_door/set", 1);
+    // Asked again it is another question: an old confirmation does not answer it.
+    let again = house.say("unlock the front door");
+    confirm(&asked.id);
+    assert_eq!(again.verdict.kind, VerdictKind::Ask);
+    house.say(SENTENCE);
+    observer.wait_for("zigbee2mqtt/kitchen_light/set", 1);
+    assert_eq!(observer.heard(|t| t == "zigbee2mqtt/front_door/set").len(), 1, "it was opened twice");
+}
+
+#[test]
+fn a_thing_that_reports_its_state_confirms_the_action() {
+    let _alone = alone();
+    let mut house = House::start("");
+    let first = house.say(SENTENCE);
+    assert!(first.bids.iter().all(|b| b.success.is_none()), "nothing is known yet: {first:?}");
+    let winner = first.verdict.handler.clone().expect("an award");
+    publish(house.port(), "zigbee2mqtt/kitchen_light", &json!({ "state": "ON", "linkquality": 90 }));
+    let end = Instant::now() + house::PATIENCE;
+    loop {
+        let next = house.say("turn off the hallway light");
+        if let Some(success) = record(&next, &winner).success {
+            assert!((success - 1.0).abs() < 1e-9, "{next:?}");
+            break;
+        }
+        assert!(Instant::now() < end, "it was never confirmed: {next:?}");
+    }
 }
 
 /// Sentences of the fault injection, over all houses together; `TIEBREAK_FAULTS=1000000` for a long one.

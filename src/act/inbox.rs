@@ -1,4 +1,5 @@
-//! What comes in over MQTT: sentences on `<base>/say`, bids on `<base>/bid/<handler>`.
+//! What comes in over MQTT: sentences on `<base>/say`, confirmations on `<base>/confirm`, bids on
+//! `<base>/bid/<handler>`.
 //!
 //! Pure. All of it is untrusted: bounded, checked, and refused with a reason; it never causes a panic, and
 //! nothing in here acts. Whether a bid is taken at all is decided in `desk`.
@@ -28,6 +29,11 @@ pub enum Incoming {
         text: String,
         /// In which language, if stated.
         lang: Option<Lang>,
+    },
+    /// Somebody confirms what was asked about.
+    Confirm {
+        /// The decision that ended in asking.
+        id: String,
     },
     /// Something that could not be used.
     Refused {
@@ -60,16 +66,17 @@ impl Inbox {
     }
 
     /// What to subscribe to.
-    pub fn filters(&self) -> [String; 2] {
-        [format!("{}/say", self.base), format!("{}/bid/+", self.base)]
+    pub fn filters(&self) -> [String; 4] {
+        ["say", "confirm", "bid/+", "done/+"].map(|below| format!("{}/{below}", self.base))
     }
 
     /// Reads one message; `None` if its topic is none of ours. Bids are read by [`Inbox::bid`].
     pub fn read(&self, topic: &str, payload: &[u8], retained: bool) -> Option<Incoming> {
-        if self.below(topic)? != "say" {
-            return None;
-        }
-        let read = bounded(payload, retained).and_then(say);
+        let read = match self.below(topic)? {
+            "say" => bounded(payload, retained).and_then(say),
+            "confirm" => bounded(payload, retained).and_then(confirm),
+            _ => return None,
+        };
         Some(read.unwrap_or_else(|reason| Incoming::Refused { topic: topic.to_owned(), reason }))
     }
 
@@ -137,6 +144,11 @@ struct RawSay {
 }
 
 #[derive(Deserialize)]
+struct RawConfirm {
+    id: String,
+}
+
+#[derive(Deserialize)]
 struct RawBid {
     confidence: Option<f64>,
     risk: Option<Risk>,
@@ -166,6 +178,12 @@ fn bounded(payload: &[u8], retained: bool) -> Result<&[u8], String> {
 /// A stranger's words, without control characters and not too long.
 fn short(words: &str) -> String {
     words.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect()
+}
+
+fn confirm(payload: &[u8]) -> Result<Incoming, String> {
+    let raw: RawConfirm =
+        serde_json::from_slice(payload).map_err(|e| format!("it is not of the form {{\"id\": \"...\"}}: {e}"))?;
+    Ok(Incoming::Confirm { id: raw.id })
 }
 
 fn say(payload: &[u8]) -> Result<Incoming, String> {
@@ -212,6 +230,8 @@ mod tests {
             assert!(refused(read("tiebreak/say", payload)).contains(reason), "{payload}");
         }
         assert!(refused(read("tiebreak/say", &"x".repeat(PAYLOAD_BYTES_MAX + 1))).contains("bytes"));
+        assert_eq!(read("tiebreak/confirm", r#"{"id": "7"}"#), Incoming::Confirm { id: "7".into() });
+        assert!(refused(read("tiebreak/confirm", "7")).contains("not of the form"));
         let inbox = Inbox::new("tiebreak");
         assert!(refused(inbox.read("tiebreak/say", b"{}", true).expect("ours")).contains("retained"));
         assert!(refused(inbox.read("tiebreak/say", &[0xff, 0xfe], false).expect("ours")).contains("form"));

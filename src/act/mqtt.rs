@@ -6,7 +6,7 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rumqttc::{
     AsyncClient, ClientError, Event, LastWill, MqttOptions, NetworkOptions, Outgoing, Packet, QoS, SubscribeFilter,
@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command::bytes;
+use super::confirm::Confirmations;
 use super::desk::Desk;
 use super::fence::Pass;
 use super::inbox::{Inbox, Incoming};
@@ -62,6 +63,7 @@ struct Shared {
     base: String,
     address: String,
     inbox: Inbox,
+    reports: Vec<String>,
     line: Mutex<Line>,
     state: watch::Sender<LinkState>,
     /// Tells the task that the session of this number is dead although the socket does not know it yet.
@@ -77,6 +79,7 @@ struct Line {
     outbox: Outbox,
     /// There while a decision is open for bids.
     desk: Option<Desk>,
+    confirmations: Confirmations,
 }
 
 fn options(settings: &MqttSettings, host: &str, port: u16) -> MqttOptions {
@@ -130,6 +133,7 @@ impl Link {
             base: settings.base.clone(),
             address: format!("{host}:{port}"),
             inbox: Inbox::new(&settings.base),
+            reports: settings.reports.clone(),
             line: Mutex::default(),
             state: watch::Sender::new(LinkState::Down("still connecting".into())),
             give_up,
@@ -212,6 +216,11 @@ impl Link {
     /// Takes no bids any more.
     pub fn close_bids(&self) {
         self.shared.line().desk = None;
+    }
+
+    /// What waits to be confirmed; held for moments only.
+    pub fn confirmations<T>(&self, with: impl FnOnce(&mut Confirmations, &[String]) -> T) -> T {
+        with(&mut self.shared.line().confirmations, &self.shared.reports)
     }
 
     /// Says that we are gone, and ends the link; with a broker that does not answer this takes 4 s.
@@ -391,7 +400,7 @@ impl Shared {
         line.client = Some(client.clone());
         line.session += 1;
         self.send_status(&mut line, "online", None);
-        let filters = self.inbox.filters().into_iter().chain([self.status_topic()]);
+        let filters = self.inbox.filters().into_iter().chain([self.status_topic()]).chain(self.reports.clone());
         // The queue is empty at this moment, so there is room.
         if let Err(e) = client.try_subscribe_many(filters.map(|f| SubscribeFilter::new(f, QoS::AtMostOnce))) {
             tracing::error!("cannot subscribe at {}: {e}", self.address);
@@ -417,7 +426,13 @@ impl Shared {
             }
             return;
         }
-        let Some(incoming) = self.inbox.read(topic, payload, retained) else { return };
+        let Some(incoming) = self.inbox.read(topic, payload, retained) else {
+            // A state that the broker kept is that of before.
+            if !retained {
+                self.line().confirmations.heard(topic, payload, Instant::now());
+            }
+            return;
+        };
         if let Incoming::Refused { topic, reason } = &incoming {
             tracing::warn!("refused a message on {topic}: {reason}");
         }

@@ -31,11 +31,13 @@ pub struct MqttSettings {
     pub broker: Broker,
     /// First part of our own topics.
     pub base: String,
+    /// Topics on which things report their state.
+    pub reports: Vec<String>,
 }
 
 impl Default for MqttSettings {
     fn default() -> Self {
-        Self { broker: Broker::Embedded { port: 0 }, base: "tiebreak".into() }
+        Self { broker: Broker::Embedded { port: 0 }, base: "tiebreak".into(), reports: Vec::new() }
     }
 }
 

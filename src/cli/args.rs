@@ -121,6 +121,12 @@ pub struct Calibrate {
     /// Folder of sidecars that say what each recording should come to.
     #[arg(long, value_name = "DIR")]
     pub truth: Option<PathBuf>,
+    /// Draw the reliability diagrams into a PNG file.
+    #[arg(long, value_name = "PNG")]
+    pub plot: Option<PathBuf>,
+    /// Write the factors into a file that `arbiter.calibration` may name.
+    #[arg(long, value_name = "TOML")]
+    pub write: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

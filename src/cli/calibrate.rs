@@ -1,4 +1,4 @@
-//! `tiebreak calibrate`: reads receipts and sidecars, prints tables.
+//! `tiebreak calibrate`: reads receipts and sidecars, prints tables, writes the diagram and the factors.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::args::Calibrate;
 use super::{Exit, report};
 use crate::act::journal;
-use crate::calibrate::{Calibration, Expected, expected};
+use crate::calibrate::{Calibration, Expected, expected, plot};
 use crate::facts::error::Fault;
 
 /// Reads everything that is named and prints what comes of it.
@@ -28,6 +28,19 @@ pub fn calibrate(args: &Calibrate) -> Exit {
         let remedy = "name the recordings' sidecars with --truth, or add \"right\": [\"siri\"] to the lines";
         report(&[Fault::new("calibrate", "", "of no receipt it is known whether its bids were right", remedy)]);
         return Exit::Failed;
+    }
+    let drawn = args.plot.as_ref().map(|path| (path, plot::png(&calibration)));
+    let written = args.write.as_ref().map(|path| (path, Ok(calibration.file().into_bytes())));
+    for (path, bytes) in drawn.into_iter().chain(written) {
+        if let Err(e) = bytes.and_then(|bytes| fs::write(path, bytes)) {
+            let what = format!("it cannot be written: {e}");
+            report(&[Fault::new(path.display().to_string(), "", what, "name a file that you may write to")]);
+            return Exit::Failed;
+        }
+        eprintln!("written: {}", path.display());
+    }
+    if let Some(path) = &args.write {
+        eprintln!("to use it: [arbiter] calibration = {:?}", path.display().to_string());
     }
     Exit::Ok
 }

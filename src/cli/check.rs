@@ -4,6 +4,7 @@ use crate::act::command;
 use crate::act::mqtt::Broker;
 use crate::act::probe::reachable;
 use crate::config::Config;
+use crate::decide::llm::{Llm, endpoint};
 use crate::engine::load;
 use crate::facts::error::Fault;
 use crate::hear::mic;
@@ -52,6 +53,10 @@ pub fn check(config: &Config) -> Exit {
             }
         },
     );
+    if let Some(settings) = &config.llm {
+        let llm = Llm::new(settings.clone(), &config.home);
+        part("language model", endpoint::check(&llm).map_err(|f| vec![f]));
+    }
     part("capture device", capture_device(config.device.as_deref()));
     for fault in &faults {
         println!("{fault}");

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::facts::error::Fault;
+use crate::http::Patience;
 use crate::models::catalogue::{MODELS, Model, find};
-use crate::models::fetch::Patience;
 use crate::models::folder;
 use crate::models::pull::{Order, Presence, presence, pull as fetch};
 
@@ -29,14 +29,21 @@ pub fn list(config: &Config) -> Exit {
         String::new(),
         "Whisper models for [stt] engine = \"whisper\", fetched by `tiebreak models pull NAME`:".to_owned(),
     ];
-    let folder = folder();
-    lines.extend(MODELS.iter().map(|model| line(model, folder.as_deref())));
-    lines.extend(folder.map(|folder| format!("* is in {}", folder.display())));
+    // Where `pull` puts them, and where the one in use lies.
+    let mut folders: Vec<PathBuf> = folder().into_iter().collect();
+    let used = config.models.stt.as_deref().and_then(Path::parent).map(Path::to_owned);
+    folders.extend(used.filter(|used| !folders.contains(used)));
+    lines.extend(MODELS.iter().map(|model| line(model, &folders)));
+    let names: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
+    lines.extend((!names.is_empty()).then(|| format!("* is in {}", names.join(" or "))));
     print(&lines.join("\n"))
 }
 
-fn line(model: &Model, folder: Option<&Path>) -> String {
-    let there = folder.map_or(Presence::Absent, |folder| presence(model, folder));
+fn line(model: &Model, folders: &[PathBuf]) -> String {
+    let all: Vec<Presence> = folders.iter().map(|folder| presence(model, folder)).collect();
+    let found = |p: &&Presence| **p == Presence::Whole;
+    let there = all.iter().find(found).or_else(|| all.iter().find(|p| **p != Presence::Absent)).copied();
+    let there = there.unwrap_or(Presence::Absent);
     let mark = if there == Presence::Whole { '*' } else { ' ' };
     let mut out = format!("{mark} {:<20} {:>5} MB", model.name, megabytes(model.bytes));
     if model.is_english_only() {
@@ -133,16 +140,18 @@ mod tests {
     #[test]
     fn a_line_says_size_language_and_what_is_there() {
         let dir = tempfile::tempdir().expect("a folder");
+        let other = tempfile::tempdir().expect("another folder");
+        let folders = [other.path().to_owned(), dir.path().to_owned()];
         let (small, base) = (find("small.en").expect("known"), find("base").expect("known"));
-        assert_eq!(line(small, Some(dir.path())), "  small.en               488 MB  English only");
+        assert_eq!(line(small, &folders), "  small.en               488 MB  English only");
         std::fs::write(dir.path().join("ggml-base.bin"), "x").expect("written");
-        assert!(line(base, Some(dir.path())).contains("another length"));
+        assert!(line(base, &folders).contains("another length"));
         let part = std::fs::File::create(dir.path().join("ggml-small.en.bin.part")).expect("made");
         part.set_len(small.bytes / 2).expect("sparse");
-        assert!(line(small, Some(dir.path())).contains("(49 % fetched)"));
+        assert!(line(small, &folders).contains("(49 % fetched)"));
         let whole = std::fs::File::create(dir.path().join("ggml-base.bin")).expect("made");
         whole.set_len(base.bytes).expect("sparse");
-        assert!(line(base, Some(dir.path())).starts_with("* base "));
+        assert!(line(base, &folders).starts_with("* base "));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `[arbiter]` as typed -> [`Rules`].
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -18,10 +19,13 @@ pub(super) struct Raw {
     wake_preference: Option<f64>,
     margin: Option<f64>,
     priority: Option<Vec<String>>,
+    confirm: Option<bool>,
     pins: BTreeMap<String, String>,
     risk: BTreeMap<String, Risk>,
     reserve: BTreeMap<Risk, RawReserve>,
     cost: BTreeMap<Risk, f64>,
+    /// A file that `tiebreak calibrate --write` wrote.
+    pub(super) calibration: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,6 +56,7 @@ pub(super) fn rules(raw: Raw, handlers: Option<BTreeMap<String, String>>, faults
         rules.margin = margin;
     }
     rules.priority = raw.priority.unwrap_or(rules.priority);
+    rules.confirm = raw.confirm.unwrap_or(rules.confirm);
     rules.pins = raw.pins;
     rules.risk = raw.risk;
     for (risk, raw) in raw.reserve {

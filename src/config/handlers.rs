@@ -5,7 +5,6 @@ use serde::Deserialize;
 use super::Faults;
 use crate::act::inbox::HANDLER_BYTES_MAX;
 use crate::decide::remote::{Acts, RemoteHandler};
-use crate::decide::{siri, tmall};
 use crate::facts::intent::Lang;
 
 /// Each of them may hold up a decision for the whole window; a house has a few, not a crowd.
@@ -20,15 +19,15 @@ pub(super) struct Raw {
     acts: Option<String>,
 }
 
-/// The handlers that are registered; every fault goes to `faults`.
-pub(super) fn remotes(raw: Vec<Raw>, faults: &mut Faults) -> Vec<RemoteHandler> {
+/// The handlers that are registered, beside those `inside` the process; every fault goes to `faults`.
+pub(super) fn remotes(raw: Vec<Raw>, inside: &[&str], faults: &mut Faults) -> Vec<RemoteHandler> {
     if raw.len() > HANDLERS_MAX {
         faults.add("handler", &format!("there are {}", raw.len()), &format!("register at most {HANDLERS_MAX}"));
     }
     let mut out: Vec<RemoteHandler> = Vec::new();
     for (i, raw) in raw.into_iter().enumerate() {
         let key = |field: &str| format!("handler[{i}].{field}");
-        let taken = [siri::NAME, tmall::NAME].contains(&raw.name.as_str()) || out.iter().any(|h| h.name == raw.name);
+        let taken = inside.contains(&raw.name.as_str()) || out.iter().any(|h| h.name == raw.name);
         if taken {
             faults.add(&key("name"), &format!("there is a handler {:?} already", raw.name), "choose another name");
         }
@@ -51,7 +50,8 @@ pub(super) fn remotes(raw: Vec<Raw>, faults: &mut Faults) -> Vec<RemoteHandler> 
     out
 }
 
-fn languages(raw: Option<Vec<String>>, key: &str, faults: &mut Faults) -> Vec<Lang> {
+/// The languages of the list `key`; all of them where there is none.
+pub(super) fn languages(raw: Option<Vec<String>>, key: &str, faults: &mut Faults) -> Vec<Lang> {
     let Some(tags) = raw else { return Lang::ALL.to_vec() };
     if tags.is_empty() {
         faults.add(key, "the list is empty", "name en, zh or both, or leave it out for all");

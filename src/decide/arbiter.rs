@@ -16,8 +16,36 @@ use crate::receipt::round;
 pub struct Participant {
     /// Unique name of the handler.
     pub name: String,
-    /// The highest confidence it can bid, 0..=1.
+    /// The highest confidence it can bid, 0..=1, as it counts them itself.
     pub confidence_max: f32,
+    /// What is known of it from before.
+    pub standing: Standing,
+}
+
+impl Participant {
+    /// One of whom nothing is known yet.
+    pub fn new(name: impl Into<String>, confidence_max: f32) -> Self {
+        Self { name: name.into(), confidence_max, standing: Standing::default() }
+    }
+}
+
+/// What is known of a handler before it answers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing {
+    /// Its confidences are multiplied with this, because of how often they were right before (`tiebreak calibrate`).
+    pub calibration: f32,
+    /// Share of its actions that were confirmed lately, 0..=1.
+    pub success: f64,
+    /// Whether `success` says anything yet.
+    pub has_acted: bool,
+    /// Within this time it mostly answers; for the receipt alone.
+    pub p95: Option<Duration>,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self { calibration: 1.0, success: 1.0, has_acted: false, p95: None }
+    }
 }
 
 /// When an auction takes place and whose wake word opened it. Times are on the stream's clock.
@@ -55,6 +83,8 @@ pub struct Decision {
     pub at: Duration,
     /// What the winner does; `None` unless the verdict is an award.
     pub proposal: Option<Proposal>,
+    /// What is done if the speaker confirms it; `None` unless the verdict is to ask.
+    pub pending: Option<Proposal>,
 }
 
 /// The score of the handler that the user pinned: no other bid comes near it.
@@ -74,7 +104,11 @@ pub struct Auction<'r> {
 #[derive(Debug)]
 struct Seat {
     name: String,
+    /// As it counts itself; what it bids is held to it.
     confidence_max: f32,
+    standing: Standing,
+    /// As it bid, before calibration.
+    said: Option<f32>,
     called: bool,
     pinned: bool,
     answer: Option<(Answer, Duration)>,
@@ -98,6 +132,8 @@ impl<'r> Auction<'r> {
                 seats.push(Seat {
                     name: p.name.clone(),
                     confidence_max,
+                    standing: p.standing,
+                    said: None,
                     called,
                     pinned: terms.pinned == Some(p.name.as_str()),
                     answer: None,
@@ -121,12 +157,16 @@ impl<'r> Auction<'r> {
             seat.repeats = seat.repeats.saturating_add(1);
             return Taken::Repeated;
         }
-        let answer = checked(answer, seat.confidence_max);
+        let mut answer = checked(answer, seat.confidence_max);
+        let confidence = if let Answer::Bid(bid) = &answer { Some(bid.confidence) } else { None };
         if closed {
-            let confidence = if let Answer::Bid(bid) = &answer { Some(bid.confidence) } else { None };
             seat.late = Some((confidence, now));
             return Taken::Late;
         }
+        if let Answer::Bid(bid) = &mut answer {
+            bid.confidence = seat.calibrated(bid.confidence);
+        }
+        seat.said = confidence;
         seat.answer = Some((answer, now));
         Taken::Counted
     }
@@ -167,6 +207,17 @@ impl<'r> Auction<'r> {
         self.decision.as_ref()
     }
 
+    /// Who has bid enough to act, or to have the speaker asked: with that, nobody but a rival is needed any more.
+    pub fn served(&self) -> Option<&str> {
+        let enough = |s: &&Seat| s.bid().is_some_and(|(bid, _)| bid.confidence >= self.rules.reserve.of(bid.risk).ask);
+        self.seats.iter().find(enough).map(|s| s.name.as_str())
+    }
+
+    /// Those who have not answered yet.
+    pub fn outstanding(&self) -> impl Iterator<Item = &str> {
+        self.seats.iter().filter(|s| s.answer.is_none()).map(|s| s.name.as_str())
+    }
+
     /// The last instant at which an answer counts.
     pub fn deadline(&self) -> Duration {
         self.deadline
@@ -182,13 +233,14 @@ impl<'r> Auction<'r> {
         let mut outstanding = self.seats.iter().enumerate().filter(|(_, s)| s.answer.is_none());
         let Some((top, winner)) = self.leader() else {
             let ask_min = self.rules.reserve.all().iter().map(|r| r.ask).fold(f32::INFINITY, f32::min);
-            return outstanding.all(|(_, s)| s.confidence_max < ask_min);
+            return outstanding.all(|(_, s)| s.calibrated(s.confidence_max) < ask_min);
         };
-        let award_min = self.rules.reserve.all().iter().map(|r| r.award).fold(f32::INFINITY, f32::min);
+        let award_min = self.rules.award_min();
         outstanding.all(|(i, s)| {
-            let most = if s.pinned { PIN } else { self.rules.score_max(s.confidence_max, s.called) };
+            let confidence_max = s.calibrated(s.confidence_max);
+            let most = if s.pinned { PIN } else { self.rules.score_max(confidence_max, s.standing.success, s.called) };
             // Too weak for any reserve; or unable to raise the top and, if near it, behind in the order.
-            s.confidence_max < award_min || (most <= top && (!self.is_near(most, top) || winner < i))
+            confidence_max < award_min || (most <= top && (!self.is_near(most, top) || winner < i))
         })
     }
 
@@ -208,10 +260,15 @@ impl<'r> Auction<'r> {
     fn eligible(&self) -> impl Iterator<Item = (usize, f64)> {
         self.seats.iter().enumerate().filter_map(|(i, seat)| {
             let (bid, at) = seat.bid()?;
-            let reached = bid.confidence >= self.rules.reserve.of(bid.risk).award;
-            let score = || self.rules.score(bid, seat.called, at.saturating_sub(self.opened));
+            let reached =
+                bid.confidence >= self.rules.reserve.of(bid.risk).award && !self.rules.asks_first(&bid.proposal);
+            let score = || self.score(seat, bid, at);
             reached.then(|| (i, if seat.pinned { PIN } else { score() }))
         })
+    }
+
+    fn score(&self, seat: &Seat, bid: &Bid, at: Duration) -> f64 {
+        self.rules.score(bid, seat.standing.success, seat.called, at.saturating_sub(self.opened))
     }
 
     fn decide(&self, closed: Closed, now: Duration) -> Decision {
@@ -224,13 +281,24 @@ impl<'r> Auction<'r> {
         if let Some((_, winner)) = self.leader() {
             let seat = &self.seats[winner];
             let proposal = seat.bid().map(|(bid, _)| bid.proposal.clone());
-            return Decision { verdict: verdict(VerdictKind::Award, Some(seat), self.why(winner)), at: now, proposal };
+            return Decision {
+                verdict: verdict(VerdictKind::Award, Some(seat), self.why(winner)),
+                at: now,
+                proposal,
+                pending: None,
+            };
         }
         // `max_by` keeps the last of equals; the first in the order is wanted, hence backwards.
         let bids = || self.seats.iter().rev().filter_map(|s| Some((s, s.bid()?.0)));
         let surest = |a: &(&Seat, &Bid), b: &(&Seat, &Bid)| a.1.confidence.total_cmp(&b.1.confidence);
         let asking = bids().filter(|(_, bid)| bid.confidence >= self.rules.reserve.of(bid.risk).ask).max_by(surest);
+        let pending = asking.map(|(_, bid)| bid.proposal.clone());
         let verdict = match (asking, bids().max_by(surest)) {
+            (Some((seat, bid)), _) if self.rules.asks_first(&bid.proposal) => {
+                let why =
+                    format!("{} bid {:.2}; this lets somebody in, so the speaker is asked", seat.name, bid.confidence);
+                verdict(VerdictKind::Ask, Some(seat), why)
+            }
             (Some((seat, bid)), _) => {
                 verdict(VerdictKind::Ask, Some(seat), self.below_reserve(seat, bid, "so the speaker is asked"))
             }
@@ -239,7 +307,7 @@ impl<'r> Auction<'r> {
             }
             (None, None) => verdict(VerdictKind::None, None, self.why_nobody()),
         };
-        Decision { verdict, at: now, proposal: None }
+        Decision { verdict, at: now, proposal: None, pending }
     }
 
     /// Why `winner` won, in plain words.
@@ -253,7 +321,7 @@ impl<'r> Auction<'r> {
         };
         let other = &self.seats[rival];
         let Some((other_bid, _)) = other.bid() else { return String::new() };
-        let mine = self.rules.score(bid, seat.called, at.saturating_sub(self.opened));
+        let mine = self.score(seat, bid, at);
         let tie = self.is_near(rival_score, mine) && self.is_near(mine, rival_score);
         let mut why =
             format!("{} bid {:.2} against {}'s {:.2}", seat.name, bid.confidence, other.name, other_bid.confidence);
@@ -267,6 +335,9 @@ impl<'r> Auction<'r> {
                 "; both would do the same, and it comes first in the stated order"
             }
             _ if tie => "; too close to tell, and it comes first in the stated order",
+            _ if bid.confidence < other_bid.confidence && seat.standing.success > other.standing.success => {
+                "; more of its actions were confirmed lately"
+            }
             _ if bid.confidence < other_bid.confidence => "; being wrong would cost less",
             _ => "",
         };
@@ -303,11 +374,15 @@ impl<'r> Auction<'r> {
 
     fn record(&self, seat: &Seat) -> BidRecord {
         let ms = |at: Duration| Some(round(at.saturating_sub(self.opened).as_secs_f64() * 1000.0));
-        let line = |confidence, at_ms, outcome, reason: Option<String>| BidRecord {
+        let Standing { calibration, success, has_acted, p95 } = seat.standing;
+        let line = |confidence: Option<f32>, at_ms, outcome, reason: Option<String>| BidRecord {
             handler: seat.name.clone(),
             confidence,
+            calibrated: confidence.filter(|_| calibration != 1.0).map(|c| seat.calibrated(c)),
             at_ms,
             outcome,
+            p95_ms: p95.map(|p95| round(p95.as_secs_f64() * 1000.0)),
+            success: has_acted.then(|| round(success)),
             reason: noted(reason, seat.repeats, seat.strays),
         };
         match (&seat.answer, &seat.late) {
@@ -316,7 +391,8 @@ impl<'r> Auction<'r> {
                 let won = award.is_some_and(|d| d.verdict.handler.as_deref() == Some(&seat.name));
                 let reserve = self.rules.reserve.of(bid.risk).award;
                 let low = (bid.confidence < reserve).then(|| format!("below the reserve of {reserve:.2}"));
-                line(Some(bid.confidence), ms(*at), if won { Outcome::Won } else { Outcome::Lost }, low)
+                let asks = self.rules.asks_first(&bid.proposal).then(|| "it needs to be confirmed".to_owned());
+                line(seat.said, ms(*at), if won { Outcome::Won } else { Outcome::Lost }, low.or(asks))
             }
             (Some((Answer::Decline(why), at)), _) => line(None, ms(*at), Outcome::Declined, Some(why.clone())),
             (Some((Answer::Failed(why), at)), _) => line(None, ms(*at), Outcome::Failed, Some(why.clone())),
@@ -329,6 +405,11 @@ impl<'r> Auction<'r> {
 }
 
 impl Seat {
+    /// What a confidence of its is worth, 0..=1.
+    fn calibrated(&self, confidence: f32) -> f32 {
+        (confidence * self.standing.calibration).clamp(0.0, 1.0)
+    }
+
     fn bid(&self) -> Option<(&Bid, Duration)> {
         match &self.answer {
             Some((Answer::Bid(bid), at)) => Some((bid, *at)),

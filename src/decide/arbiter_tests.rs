@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::arbiter::{Auction, Decision, Participant, Taken, Terms};
+use super::arbiter::{Auction, Decision, Participant, Standing, Taken, Terms};
 use super::rules::{Policy, Rules};
-use crate::facts::bid::{Answer, Bid, Closed, Outcome, Proposal, Risk, VerdictKind};
+use crate::facts::bid::{Action, Answer, Bid, Closed, Operation, Outcome, Proposal, Risk, VerdictKind};
+use crate::facts::home::EntityId;
 
 const WINDOW_MS: u64 = 500;
 
@@ -16,13 +17,29 @@ fn bid(confidence: f32, risk: Risk) -> Answer {
     Answer::Bid(Bid { confidence, risk, proposal: Proposal::Publish(command("a")) })
 }
 
+/// To do something that lets somebody in.
+fn confirm(confidence: f32) -> Answer {
+    let action = Action { targets: vec![EntityId("lock.door".into())], operation: Operation::TurnOff };
+    Answer::Bid(Bid { confidence, risk: Risk::High, proposal: Proposal::Confirm(action) })
+}
+
 fn command(topic: &str) -> crate::facts::bid::Command {
     let message = crate::facts::bid::Message { topic: topic.into(), payload: "x".into(), qos: 1, retain: false };
     crate::facts::bid::Command { message, and: Vec::new() }
 }
 
+/// Of those, h1 to h3 have a past.
 fn participants(who: &[(&str, f32)]) -> Vec<Participant> {
-    who.iter().map(|&(name, confidence_max)| Participant { name: name.into(), confidence_max }).collect()
+    let one = |&(name, confidence_max): &(&str, f32)| {
+        let standing = match name {
+            "h1" => Standing { calibration: 0.7, ..Standing::default() },
+            "h2" => Standing { calibration: 1.3, success: 0.9, ..Standing::default() },
+            "h3" => Standing { success: 0.4, ..Standing::default() },
+            _ => Standing::default(),
+        };
+        Participant { standing, ..Participant::new(name, confidence_max) }
+    };
+    who.iter().map(one).collect()
 }
 
 fn open<'r>(who: &[(&str, f32)], rules: &'r Rules, wake: Option<&str>) -> Auction<'r> {
@@ -125,6 +142,48 @@ fn the_auction_closes_early_only_when_nobody_left_can_win() {
         auction.answer("siri", Answer::Decline("no".into()), ms(1001));
         assert_eq!(auction.tick(ms(1001)).is_none(), waits, "{confidence_max}");
     }
+}
+
+#[test]
+fn a_calibration_moves_the_bid_and_the_record_keeps_both_figures() {
+    let rules = Rules::default();
+    let mut auction = open(&[("h0", 1.0), ("h1", 1.0)], &rules, None);
+    auction.answer("h1", bid(0.95, Risk::Low), ms(1001));
+    auction.answer("h0", bid(0.7, Risk::Low), ms(1001));
+    assert_eq!(winner(auction.tick(ms(1001)).expect("everyone has answered")), Some("h0"));
+    let records = auction.records();
+    let h1 = records.iter().find(|r| r.handler == "h1").expect("asked");
+    assert_eq!(h1.confidence, Some(0.95));
+    assert!(h1.calibrated.is_some_and(|c| (c - 0.665).abs() < 1e-6), "{h1:?}");
+    assert_eq!(records.iter().find(|r| r.handler == "h0").and_then(|r| r.calibrated), None);
+    // What it can reach at the most is calibrated too: nobody waits for a boaster.
+    let mut auction = open(&[("h0", 1.0), ("h1", 1.0)], &rules, None);
+    auction.answer("h0", bid(0.95, Risk::Low), ms(1001));
+    assert!(auction.tick(ms(1001)).is_some());
+}
+
+#[test]
+fn unconfirmed_actions_weigh_against_a_rival_but_not_against_the_reserve() {
+    let rules = Rules::default();
+    let mut auction = open(&[("h0", 1.0), ("h3", 1.0)], &rules, None);
+    auction.answer("h3", bid(0.95, Risk::Low), ms(1001));
+    auction.answer("h0", bid(0.7, Risk::Low), ms(1001));
+    let d = auction.tick(ms(1001)).expect("everyone has answered");
+    assert_eq!(winner(d), Some("h0"));
+    assert!(d.verdict.reason.ends_with("more of its actions were confirmed lately"), "{}", d.verdict.reason);
+    let mut alone = open(&[("h3", 1.0)], &rules, None);
+    alone.answer("h3", bid(0.6, Risk::Low), ms(1001));
+    assert_eq!(winner(alone.tick(ms(1001)).expect("everyone has answered")), Some("h3"));
+}
+
+#[test]
+fn what_lets_somebody_in_is_asked_about_however_sure() {
+    let d = duel(&Rules::default(), None, confirm(0.99), confirm(0.6));
+    assert_eq!((d.verdict.kind, d.verdict.handler.as_deref()), (VerdictKind::Ask, Some("siri")));
+    assert!(d.verdict.reason.contains("lets somebody in") && d.proposal.is_none(), "{d:?}");
+    assert!(matches!(d.pending, Some(Proposal::Confirm(_))), "{d:?}");
+    let d = duel(&Rules { confirm: false, ..Rules::default() }, None, confirm(0.99), confirm(0.6));
+    assert_eq!((winner(&d), d.pending.is_none()), (Some("siri"), true));
 }
 
 #[test]
@@ -264,6 +323,7 @@ fn scenario(r: &mut Xorshift) -> (Vec<(String, f32)>, Rules, Vec<Event>) {
             let answer = match r.below(8) {
                 0 => Answer::Decline("no".into()),
                 1 => Answer::Failed("broke".into()),
+                2 => confirm(confidence),
                 _ => bid(confidence, risk),
             };
             events.push((at, name.clone(), answer));
@@ -313,7 +373,7 @@ fn at_random_it_ends_in_time_with_one_winner_whatever_the_order() {
         for b in won {
             let at = b.at_ms.unwrap_or(f64::NAN);
             assert!(at <= (decision.at - ms(1000)).as_secs_f64() * 1000.0, "seed {seed}: a late bid won");
-            assert!(b.confidence.is_some_and(|c| (0.5..=1.0).contains(&c)), "seed {seed}: {b:?}");
+            assert!(b.calibrated.or(b.confidence).is_some_and(|c| (0.5..=1.0).contains(&c)), "seed {seed}: {b:?}");
         }
         // The same answers at the same times, handed in in another order, decide the same.
         r.shuffle(&mut events);

@@ -1,18 +1,24 @@
 //! One auction in real time: asks every handler, hands the answers to the arbiter, ends at the deadline.
 //!
 //! Handlers inside the process are asked one after the other (they answer in microseconds); those outside
-//! answer over a bounded channel. Nothing here publishes: that is `act`'s, through its fence.
+//! answer over a bounded channel; the language model is asked last, and only if nobody else has bid. Nothing here
+//! publishes: that is `act`'s, through its fence.
 
-use std::sync::Arc;
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::mpsc::Receiver;
 
-use super::arbiter::{Auction, Participant, Terms};
+use super::arbiter::{Auction, Decision, Participant, Standing, Taken, Terms};
 use super::handler::{self, Handler};
+use super::llm::endpoint::Fallback;
+use super::llm::{self, Words};
 use super::remote::RemoteHandler;
 use super::rules::Rules;
-use crate::facts::bid::{Answer, Ask, BidRecord, Outcome, Proposal, Verdict};
+use super::track::Tracker;
+use crate::facts::bid::{Answer, Ask, BidRecord, Closed, Outcome, Proposal, Verdict};
 use crate::facts::clock::Clock;
 use crate::facts::home::Home;
 
@@ -22,6 +28,10 @@ pub const CEILING: Duration = Duration::from_millis(500);
 /// What one round of the handlers inside the process is always given, however late it already is. A
 /// thousand times what they need; a handler that takes longer is late.
 pub const ROUND: Duration = Duration::from_millis(20);
+
+/// How long handlers outside are given before the language model is asked in their stead, while it is not known
+/// how fast they are. Guessed: a program on the same network answers within a tenth of that.
+const HEDGE_UNKNOWN: Duration = Duration::from_millis(100);
 
 /// The answer of a handler outside the process.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +53,10 @@ pub struct Held {
     pub records: Vec<BidRecord>,
     /// What the winner does; `None` unless the verdict is an award.
     pub proposal: Option<Proposal>,
+    /// What is done if the speaker confirms it; `None` unless the verdict is to ask.
+    pub pending: Option<Proposal>,
+    /// What the winner would say in its own protocol, where it has one.
+    pub native: Option<Value>,
     /// When it was decided, on the stream's clock.
     pub decided: Duration,
 }
@@ -52,6 +66,8 @@ pub struct Auctioneer {
     handlers: Vec<Arc<dyn Handler>>,
     rules: Rules,
     clock: Arc<dyn Clock>,
+    fallback: Option<Fallback>,
+    tracker: Mutex<Tracker>,
 }
 
 /// Handlers outside the process: who they are and where their answers arrive.
@@ -79,7 +95,23 @@ const STRANGERS_MAX: usize = 4;
 impl Auctioneer {
     /// An auctioneer for `handlers`, going by `rules`.
     pub fn new(handlers: Vec<Arc<dyn Handler>>, rules: Rules, clock: Arc<dyn Clock>) -> Self {
-        Self { handlers, rules, clock }
+        Self { handlers, rules, clock, fallback: None, tracker: Mutex::default() }
+    }
+
+    /// The same with a language model to fall back on.
+    pub fn with_fallback(self, fallback: Option<Fallback>) -> Self {
+        Self { fallback, ..self }
+    }
+
+    /// Whether there is one that may make something of words that nobody here understands.
+    pub fn has_fallback(&self) -> bool {
+        self.fallback.is_some()
+    }
+
+    /// How the handlers have done; held for moments only.
+    pub fn tracker(&self) -> MutexGuard<'_, Tracker> {
+        // Every step leaves it valid.
+        self.tracker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The slot of an auction that opens now. `speech_end` is when the speaker fell silent, on the clock's
@@ -91,93 +123,250 @@ impl Auctioneer {
 
     /// Asks everyone about `ask` and decides within `slot`, whatever the handlers do; a handler inside the
     /// process that blocks can hold it up (it is asked on this very thread), but still only loses. Handlers
-    /// outside have been asked already; here their answers are awaited.
-    pub async fn hold(&self, ask: &Ask, slot: Slot, remotes: Option<Remotes<'_>>) -> Held {
-        let mut participants: Vec<Participant> = self
-            .handlers
-            .iter()
-            .map(|h| Participant { name: h.name().to_owned(), confidence_max: h.confidence_max() })
+    /// outside have been asked already; here their answers are awaited. `words`: what was said, for the language
+    /// model alone.
+    pub async fn hold(&self, ask: &Ask, slot: Slot, remotes: Option<Remotes<'_>>, words: Option<Words<'_>>) -> Held {
+        let inside = self.handlers.iter().map(|h| Participant::new(h.name(), h.confidence_max()));
+        let outside = remotes.iter().flat_map(|r| r.handlers).map(RemoteHandler::participant);
+        let last = self.fallback.iter().map(|f| Participant::new(llm::NAME, f.llm().confidence_max()));
+        let participants: Vec<Participant> = inside
+            .chain(outside)
+            .chain(last)
+            .map(|p| Participant { standing: self.standing(&p.name, ask), ..p })
             .collect();
-        participants.extend(remotes.iter().flat_map(|r| r.handlers).map(RemoteHandler::participant));
         let best = ask.hypotheses.first();
         let pinned = self.rules.pinned(best);
         let terms = Terms { wake: ask.wake.as_deref(), pinned, opened: slot.opened, deadline: slot.deadline };
         let mut auction = Auction::open(&participants, &self.rules, terms);
         for h in &self.handlers {
+            let before = self.clock.now();
             let answer = self.rules.raised(handler::ask(h.as_ref(), ask), best);
-            auction.answer(h.name(), answer, self.clock.now());
+            let now = self.clock.now();
+            self.tracker().of_mut(h.name()).answered(now.saturating_sub(before));
+            auction.answer(h.name(), answer, now);
         }
-        let strangers = match remotes {
-            Some(remotes) => self.await_remotes(&mut auction, ask, remotes).await,
-            None => Vec::new(),
-        };
+        let strangers = self.await_others(&mut auction, ask, slot, remotes, words).await;
         let decision = auction.close(self.clock.now());
+        if decision.verdict.closed == Some(Closed::Deadline) {
+            // How long they take is not known, but that it is longer than this.
+            let waited = decision.at.saturating_sub(slot.opened);
+            auction.outstanding().for_each(|name| self.tracker().of_mut(name).answered(waited));
+        }
         let mut records = auction.records();
         records.extend(strangers.into_iter().map(not_registered));
-        Held { verdict: decision.verdict, records, proposal: decision.proposal, decided: decision.at }
+        let Decision { verdict, at: decided, proposal, pending } = decision;
+        let native = match proposal.as_ref().or(pending.as_ref()) {
+            Some(Proposal::Act(action) | Proposal::Confirm(action)) => {
+                let winner = self.handlers.iter().find(|h| verdict.handler.as_deref() == Some(h.name()));
+                winner.and_then(|h| h.native(&ask.id, action))
+            }
+            _ => None,
+        };
+        Held { verdict, records, proposal, pending, native, decided }
+    }
+
+    fn standing(&self, name: &str, ask: &Ask) -> Standing {
+        let calibration = self.rules.calibration(name, ask.lang);
+        let tracker = self.tracker();
+        let track = tracker.of(name);
+        Standing {
+            calibration,
+            success: track.map_or(1.0, |t| t.success()),
+            has_acted: track.is_some_and(|t| t.has_acted()),
+            p95: track.and_then(|t| t.p95()),
+        }
     }
 
     /// Hands in what comes from outside until the auction is decided; returns the names of those who answered
     /// although nobody registered them.
-    async fn await_remotes(&self, auction: &mut Auction<'_>, ask: &Ask, remotes: Remotes<'_>) -> Vec<String> {
-        let Remotes { handlers, home, answers } = remotes;
-        let mut strangers: Vec<String> = Vec::new();
-        for h in handlers {
-            let why = match (&answers, h.passed_over(ask.lang)) {
-                (_, Some(why)) => Answer::Decline(why),
-                (Err(why), None) => Answer::Failed(why.clone()),
-                (Ok(_), None) => continue,
-            };
-            auction.answer(&h.name, why, self.clock.now());
-        }
-        let Ok(answers) = answers else { return strangers };
-        let mut hand_in = |auction: &mut Auction<'_>, a: RemoteAnswer, now| {
-            // Only those who were asked from outside may answer from outside, and only to this decision.
-            match handlers.iter().find(|h| h.name == a.handler) {
-                Some(_) if a.id != ask.id => auction.stray(&a.handler),
-                Some(h) => {
-                    let answer = self.rules.raised(h.vetted(a.answer, ask, home), ask.hypotheses.first());
-                    auction.answer(&h.name, answer, now);
+    async fn await_others(
+        &self,
+        auction: &mut Auction<'_>,
+        ask: &Ask,
+        slot: Slot,
+        remotes: Option<Remotes<'_>>,
+        words: Option<Words<'_>>,
+    ) -> Vec<String> {
+        let (handlers, home, mut answers) = match remotes {
+            None => (&[][..], None, None),
+            Some(Remotes { handlers, home, answers }) => {
+                for h in handlers {
+                    let why = match (&answers, h.passed_over(ask.lang)) {
+                        (_, Some(why)) => Answer::Decline(why),
+                        (Err(why), None) => Answer::Failed(why.clone()),
+                        (Ok(_), None) => continue,
+                    };
+                    auction.answer(&h.name, why, self.clock.now());
                 }
-                None if strangers.len() < STRANGERS_MAX && !strangers.contains(&a.handler) => {
-                    strangers.push(a.handler);
-                }
-                None => {}
+                (handlers, Some(home), answers.ok())
             }
         };
+        let mut outside = Outside { auctioneer: self, ask, slot, handlers, home, strangers: Vec::new() };
+        let mut last = self.fallback.as_ref().map(|fallback| Last { fallback, words, hedge_over: false, answer: None });
         loop {
             // Bounded by what the channel holds: a flood cannot keep the tick from coming.
-            for _ in 0..answers.len() {
-                if let Ok(a) = answers.try_recv() {
-                    hand_in(auction, a, self.clock.now());
+            for _ in 0..answers.as_ref().map_or(0, |a| a.len()) {
+                if let Some(Ok(a)) = answers.as_mut().map(|a| a.try_recv()) {
+                    outside.hand_in(auction, a);
                 }
             }
+            let hedge = last.as_mut().and_then(|last| last.step(self, auction, ask, slot));
             let now = self.clock.now();
             if auction.tick(now).is_some() {
                 break;
             }
             let left = auction.deadline().saturating_sub(now);
-            match tokio::time::timeout(left, answers.recv()).await {
-                Ok(Some(a)) => hand_in(auction, a, self.clock.now()),
-                Ok(None) => {
-                    for h in handlers {
-                        auction.answer(&h.name, Answer::Failed("the connection is closed".into()), self.clock.now());
+            let wait = hedge.map_or(left, |at| at.saturating_sub(now).min(left));
+            let asked_at = last.as_ref().and_then(|last| last.answer.as_ref()).map(|asked| asked.at);
+            let model = last.as_mut().and_then(|last| last.answer.as_mut()).map(|asked| &mut asked.from);
+            let is_hedge = wait < left;
+            tokio::select! {
+                next = receive(answers.as_deref_mut()) => match next {
+                    Some(a) => outside.hand_in(auction, a),
+                    None => {
+                        answers = None;
+                        for h in handlers {
+                            auction.answer(&h.name, Answer::Failed("the connection is closed".into()), self.clock.now());
+                        }
                     }
+                },
+                next = receive(model) => {
+                    let now = self.clock.now();
+                    let answer = next.map_or(Answer::Failed("its thread has ended; see the log".into()), |a| a.answer);
+                    self.tracker().of_mut(llm::NAME).answered(now.saturating_sub(asked_at.unwrap_or(now)));
+                    // Whatever it says, it has said it.
+                    last = None;
+                    auction.answer(llm::NAME, self.rules.raised(answer, ask.hypotheses.first()), now);
                 }
-                // The timer and the clock may disagree by a little; the deadline has passed.
-                Err(_) => {
-                    auction.close(self.clock.now());
-                    break;
+                () = tokio::time::sleep(wait) => {
+                    if is_hedge {
+                        if let Some(last) = &mut last {
+                            last.hedge_over = true;
+                        }
+                    } else {
+                        // The timer and the clock may disagree by a little; the deadline has passed.
+                        auction.close(self.clock.now());
+                        break;
+                    }
                 }
             }
         }
-        strangers
+        outside.strangers
+    }
+}
+
+/// The next message; never, where none can come.
+async fn receive(from: Option<&mut Receiver<RemoteAnswer>>) -> Option<RemoteAnswer> {
+    match from {
+        Some(from) => from.recv().await,
+        None => pending().await,
+    }
+}
+
+/// Answers that come in from handlers outside the process.
+struct Outside<'a> {
+    auctioneer: &'a Auctioneer,
+    ask: &'a Ask,
+    slot: Slot,
+    handlers: &'a [RemoteHandler],
+    home: Option<&'a Home>,
+    strangers: Vec<String>,
+}
+
+impl Outside<'_> {
+    /// Only those who were asked from outside may answer from outside, and only to this decision.
+    fn hand_in(&mut self, auction: &mut Auction<'_>, a: RemoteAnswer) {
+        let now = self.auctioneer.clock.now();
+        match (self.handlers.iter().find(|h| h.name == a.handler), self.home) {
+            (Some(_), _) if a.id != self.ask.id => auction.stray(&a.handler),
+            (Some(h), Some(home)) => {
+                let vetted = h.vetted(a.answer, self.ask, home);
+                let answer = self.auctioneer.rules.raised(vetted, self.ask.hypotheses.first());
+                if auction.answer(&h.name, answer, now) == Taken::Counted {
+                    let took = now.saturating_sub(self.slot.opened);
+                    self.auctioneer.tracker().of_mut(&h.name).answered(took);
+                }
+            }
+            _ if self.strangers.len() < STRANGERS_MAX && !self.strangers.contains(&a.handler) => {
+                self.strangers.push(a.handler);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The language model's place in one auction.
+struct Last<'a> {
+    fallback: &'a Fallback,
+    words: Option<Words<'a>>,
+    /// The timer says that the others have had their time.
+    hedge_over: bool,
+    /// Where its answer comes, once it was asked, and when that was.
+    answer: Option<Asked>,
+}
+
+struct Asked {
+    at: Duration,
+    from: Receiver<RemoteAnswer>,
+}
+
+impl Last<'_> {
+    /// Asks it if the time has come, or says why it is not asked; otherwise returns when to look again.
+    fn step(&mut self, a: &Auctioneer, auction: &mut Auction<'_>, ask: &Ask, slot: Slot) -> Option<Duration> {
+        if self.answer.is_some() || !auction.outstanding().any(|name| name == llm::NAME) {
+            return None;
+        }
+        let now = a.clock.now();
+        if now >= slot.deadline {
+            return None;
+        }
+        let declines = |auction: &mut Auction<'_>, why: String| {
+            auction.answer(llm::NAME, Answer::Decline(why), now);
+            None
+        };
+        if let Some(who) = auction.served() {
+            let why = format!("not asked: {who} can do it here");
+            return declines(auction, why);
+        }
+        let lang = (!ask.hypotheses.is_empty()).then_some(ask.lang);
+        if let Some(why) = self.fallback.llm().passed_over(lang, self.words, a.rules.award_min()) {
+            return declines(auction, why);
+        }
+        let tracker = a.tracker();
+        let p95 = |name| tracker.of(name).and_then(|t| t.p95()).unwrap_or(HEDGE_UNKNOWN);
+        let hedge = auction.outstanding().filter(|name| *name != llm::NAME).map(p95).max();
+        drop(tracker);
+        // Somebody who never answers must not keep it from ever being asked.
+        let half = slot.deadline.saturating_sub(slot.opened) / 2;
+        let hedge =
+            hedge.map(|p95| slot.opened.saturating_add(p95.min(half))).filter(|at| *at > now && !self.hedge_over);
+        if hedge.is_some() {
+            return hedge;
+        }
+        // It has no words only if it was passed over.
+        let asked = self.words.ok_or_else(String::new).and_then(|words| self.fallback.ask(&ask.id, words, now));
+        match asked {
+            Ok(from) => {
+                self.answer = Some(Asked { at: now, from });
+                None
+            }
+            Err(why) => declines(auction, format!("not asked: {why}")),
+        }
     }
 }
 
 fn not_registered(handler: String) -> BidRecord {
     let reason = Some("a bid of no registered handler; add a [[handler]] of this name".to_owned());
-    BidRecord { handler, confidence: None, at_ms: None, outcome: Outcome::Declined, reason }
+    BidRecord {
+        handler,
+        confidence: None,
+        calibrated: None,
+        at_ms: None,
+        outcome: Outcome::Declined,
+        p95_ms: None,
+        success: None,
+        reason,
+    }
 }
 
 /// The last instant at which an answer counts: the window after opening, but no later than [`CEILING`] after
@@ -185,154 +374,4 @@ fn not_registered(handler: String) -> BidRecord {
 pub fn deadline(opened: Duration, speech_end: Option<Duration>, window: Duration) -> Duration {
     let ceiling = speech_end.map_or(Duration::MAX, |end| end.saturating_add(CEILING));
     opened.saturating_add(window.min(CEILING)).min(ceiling).max(opened.saturating_add(ROUND))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::decide::remote::Acts;
-    use crate::facts::bid::{Bid, Closed, Risk, VerdictKind};
-    use crate::facts::intent::Lang;
-
-    /// A clock that stands still: what is decided at the deadline is then decided exactly there.
-    struct Stopped;
-
-    impl Clock for Stopped {
-        fn now(&self) -> Duration {
-            Duration::ZERO
-        }
-    }
-
-    const WINDOW: Duration = Duration::from_millis(25);
-
-    struct Fixed(&'static str, f32);
-
-    impl Handler for Fixed {
-        fn name(&self) -> &str {
-            self.0
-        }
-        fn confidence_max(&self) -> f32 {
-            0.95
-        }
-        fn bid(&self, _: &Ask) -> Answer {
-            assert!(self.1 >= 0.0, "told to panic");
-            bid(self.1)
-        }
-    }
-
-    fn bid(confidence: f32) -> Answer {
-        Answer::Bid(Bid { confidence, risk: Risk::Low, proposal: Proposal::Reply("done".into()) })
-    }
-
-    fn ask() -> Ask {
-        Ask { id: "1".into(), lang: Lang::En, wake: None, hypotheses: Vec::new() }
-    }
-
-    fn auctioneer(handlers: Vec<Arc<dyn Handler>>) -> Auctioneer {
-        Auctioneer::new(handlers, Rules { window: WINDOW, ..Rules::default() }, Arc::new(Stopped))
-    }
-
-    fn on_tokio<T>(test: impl Future<Output = T>) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        runtime.expect("a runtime").block_on(test)
-    }
-
-    fn remote(name: &str) -> RemoteHandler {
-        RemoteHandler { name: name.into(), languages: vec![Lang::En], confidence_max: 0.99, acts: Acts::Itself }
-    }
-
-    /// What `a` decides when `handlers` outside were asked and answer on `answers`.
-    async fn hold(a: &Auctioneer, handlers: &[RemoteHandler], answers: &mut Receiver<RemoteAnswer>) -> Held {
-        let remotes = Remotes { handlers, home: &Home::default(), answers: Ok(answers) };
-        a.hold(&ask(), a.slot(None), Some(remotes)).await
-    }
-
-    fn says(id: &str, handler: &str, answer: Answer) -> RemoteAnswer {
-        RemoteAnswer { id: id.into(), handler: handler.into(), answer }
-    }
-
-    #[test]
-    fn handlers_inside_decide_at_once_and_a_panic_loses() {
-        on_tokio(async {
-            let a = auctioneer(vec![Arc::new(Fixed("a", -1.0)), Arc::new(Fixed("b", 0.7)), Arc::new(Fixed("c", 0.9))]);
-            let held = a.hold(&ask(), a.slot(None), None).await;
-            assert_eq!(held.verdict.handler.as_deref(), Some("c"));
-            assert_eq!(held.verdict.closed, Some(Closed::Early));
-            assert_eq!(held.decided, Duration::ZERO);
-            let outcomes: Vec<Outcome> = held.records.iter().map(|r| r.outcome).collect();
-            assert_eq!(outcomes, [Outcome::Failed, Outcome::Lost, Outcome::Won]);
-        });
-    }
-
-    #[test]
-    fn nobody_to_ask_is_none_at_once() {
-        let a = auctioneer(vec![]);
-        let held = on_tokio(a.hold(&ask(), a.slot(None), None));
-        assert_eq!(held.verdict.kind, VerdictKind::None);
-    }
-
-    #[test]
-    fn a_silent_remote_costs_the_window_and_no_more() {
-        on_tokio(async {
-            let a = auctioneer(vec![Arc::new(Fixed("a", 0.7))]);
-            let (_keep, mut answers) = tokio::sync::mpsc::channel(4);
-            let held = hold(&a, &[remote("far")], &mut answers).await;
-            assert_eq!((held.decided, held.verdict.closed), (WINDOW, Some(Closed::Deadline)));
-            assert_eq!(held.verdict.handler.as_deref(), Some("a"));
-            assert_eq!(held.records[1].outcome, Outcome::Late);
-        });
-    }
-
-    #[test]
-    fn a_remote_bid_counts_only_for_its_own_decision_and_name() {
-        on_tokio(async {
-            let a = auctioneer(vec![Arc::new(Fixed("a", 0.7))]);
-            let (tell, mut answers) = tokio::sync::mpsc::channel(4);
-            tell.try_send(says("0", "far", bid(0.99))).expect("room");
-            tell.try_send(says("1", "nobody", bid(0.99))).expect("room");
-            tell.try_send(says("1", "far", bid(0.95))).expect("room");
-            let held = hold(&a, &[remote("far")], &mut answers).await;
-            assert_eq!(held.verdict.handler.as_deref(), Some("far"));
-            assert_eq!(held.records[0].confidence, Some(0.7));
-            assert_eq!(held.decided, Duration::ZERO);
-            assert!(held.records[1].reason.as_deref().is_some_and(|r| r.contains("another decision")));
-            let stranger = &held.records[2];
-            assert_eq!((stranger.handler.as_str(), stranger.outcome), ("nobody", Outcome::Declined));
-        });
-    }
-
-    #[test]
-    fn those_who_cannot_be_asked_are_not_waited_for() {
-        on_tokio(async {
-            let a = auctioneer(vec![Arc::new(Fixed("a", 0.7))]);
-            let chinese = RemoteHandler { languages: vec![Lang::Zh], ..remote("chinese") };
-            let handlers = [chinese, remote("far")];
-            let answers = Err("no connection".to_owned());
-            let remotes = Remotes { handlers: &handlers, home: &Home::default(), answers };
-            let held = a.hold(&ask(), a.slot(None), Some(remotes)).await;
-            let outcomes: Vec<Outcome> = held.records.iter().map(|r| r.outcome).collect();
-            assert_eq!(outcomes, [Outcome::Won, Outcome::Declined, Outcome::Failed]);
-            assert_eq!(held.decided, Duration::ZERO);
-        });
-    }
-
-    #[test]
-    fn a_closed_channel_ends_the_waiting() {
-        on_tokio(async {
-            let a = auctioneer(vec![Arc::new(Fixed("a", 0.7))]);
-            let (tell, mut answers) = tokio::sync::mpsc::channel(4);
-            drop(tell);
-            let held = hold(&a, &[remote("far")], &mut answers).await;
-            assert_eq!((held.decided, held.records[1].outcome), (Duration::ZERO, Outcome::Failed));
-        });
-    }
-
-    #[test]
-    fn the_window_keeps_to_the_ceiling_but_leaves_one_round() {
-        let ms = Duration::from_millis;
-        assert_eq!(deadline(ms(1000), None, ms(300)), ms(1300));
-        assert_eq!(deadline(ms(1000), None, ms(900)), ms(1500));
-        assert_eq!(deadline(ms(1000), Some(ms(700)), ms(500)), ms(1200));
-        assert_eq!(deadline(ms(5000), Some(ms(700)), ms(500)), ms(5020));
-    }
 }

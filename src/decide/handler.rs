@@ -6,7 +6,9 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::facts::bid::{Answer, Ask};
+use serde_json::Value;
+
+use crate::facts::bid::{Action, Answer, Ask};
 
 /// A handler inside the process.
 pub trait Handler: Send + Sync {
@@ -19,6 +21,11 @@ pub trait Handler: Send + Sync {
 
     /// Its offer, or why it makes none.
     fn bid(&self, ask: &Ask) -> Answer;
+
+    /// What it would say to do `action` for decision `id` in its own protocol; `None` where it has none.
+    fn native(&self, _id: &str, _action: &Action) -> Option<Value> {
+        None
+    }
 }
 
 /// Asks `handler`; a panic becomes [`Answer::Failed`].

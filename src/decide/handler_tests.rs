@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::handler::Handler;
 use super::siri::{self, Siri};
 use super::tmall::{self, Tmall};
@@ -51,10 +53,14 @@ fn bid(answer: Answer) -> Bid {
 }
 
 fn action(answer: Answer) -> (Vec<String>, Operation, Risk) {
-    let Bid { risk, proposal: Proposal::Act(Action { targets, operation }), .. } = bid(answer) else {
+    let Bid { risk, proposal, .. } = bid(answer);
+    let (Proposal::Act(Action { targets, operation }) | Proposal::Confirm(Action { targets, operation })) = &proposal
+    else {
         panic!("no action")
     };
-    (targets.into_iter().map(|t| t.0).collect(), operation, risk)
+    let asks = matches!(proposal, Proposal::Confirm(_));
+    assert_eq!(asks, risk == Risk::High, "what lets somebody in, and nothing else, is asked about");
+    (targets.iter().map(|t| t.0.clone()).collect(), operation.clone(), risk)
 }
 
 fn declined(answer: Answer) -> String {
@@ -187,7 +193,7 @@ fn bid_of(answer: Answer) -> Proposal {
 fn homekit_writes_and_aligenie_directives() {
     let home = home();
     let entity = |id| home.entity(id).expect("it is in the house");
-    let hap = |id, op| siri::write(entity(id), &op).map(|w| (w.characteristic, w.value));
+    let hap = |id, op| siri::writes(entity(id), &op).map(|w| (w[0].characteristic.0, w[0].value));
     assert_eq!(hap("light.kitchen", Operation::Brightness(0.333)), Ok(("Brightness", 33.0)));
     assert!(hap("light.kitchen", Operation::Brightness(0.001)).is_err());
     assert!(hap("light.kitchen", Operation::BrightnessStep(0.2)).expect_err("no steps").contains("no steps"));
@@ -206,5 +212,41 @@ fn homekit_writes_and_aligenie_directives() {
     let blue = Operation::Color { hue: 240.0, saturation: 1.0 };
     assert_eq!(ali("light.kitchen", blue), ok("light", "SetColor", "Blue"));
     assert_eq!(ali("climate.bedroom", Operation::Temperature(26.0)), ok("aircondition", "SetTemperature", "26"));
-    assert!(ali("climate.bedroom", Operation::Temperature(40.0)).is_err());
+    let hot = ali("climate.bedroom", Operation::Temperature(40.0)).expect_err("too hot");
+    assert!(hot.contains("INVALIDATE_PARAMS"), "{hot}");
+    let step = ali("fan.bedroom", Operation::BrightnessStep(0.1)).expect_err("fans do not glow");
+    assert!(step.contains("DEVICE_NOT_SUPPORT_FUNCTION"), "{step}");
+}
+
+#[test]
+fn each_says_it_in_its_own_protocol() {
+    let act = |targets: &[&str], operation| {
+        let targets = targets.iter().map(|t| crate::facts::home::EntityId((*t).to_owned())).collect();
+        Action { targets, operation }
+    };
+    let (siri, tmall) = (Siri::new(home()), Tmall::new(home(), "tiebreak"));
+    let red = act(&["light.living_room_ceiling"], Operation::Color { hue: 0.0, saturation: 1.0 });
+    let hap = siri.native("7", &red).expect("HAP");
+    let types: Vec<_> =
+        hap["characteristics"].as_array().expect("a list").iter().map(|w| (&w["type"], &w["value"])).collect();
+    assert_eq!(types, [(&json!("13"), &json!(0.0)), (&json!("2F"), &json!(100.0))]);
+    let off = act(&["light.kitchen", "fan.bedroom"], Operation::TurnOff);
+    let hap = siri.native("7", &off).expect("HAP");
+    assert_eq!(
+        hap["characteristics"][1],
+        json!({ "accessory": "fan.bedroom", "service": "40", "type": "25", "name": "On", "value": false })
+    );
+    // Version 2 says it to both at once, and adjusts with a sign.
+    let ali = tmall.native("7", &off).expect("AliGenie");
+    let header = json!({ "namespace": "AliGenie.Iot.Device.Control", "name": "thing.attribute.set", "messageId": "7", "payLoadVersion": 2 });
+    let payload = json!({ "deviceIds": ["light.kitchen", "fan.bedroom"], "params": { "powerstate": 0 } });
+    assert_eq!(ali, json!([{ "header": header, "payload": payload }]));
+    let dim = tmall.native("7", &act(&["light.kitchen"], Operation::BrightnessStep(-0.2))).expect("AliGenie");
+    assert_eq!(
+        (&dim[0]["header"]["name"], &dim[0]["payload"]["params"]["brightness"]),
+        (&json!("thing.attribute.adjust"), &json!(-20.0))
+    );
+    // What version 2 has no attribute for is said in version 1.
+    let half = tmall.native("7", &act(&["cover.living_room_curtain"], Operation::Position(0.5))).expect("AliGenie");
+    assert_eq!((&half[0]["header"]["payLoadVersion"], &half[0]["payload"]["value"]), (&json!(1), &json!("50")));
 }

@@ -1,19 +1,23 @@
 //! Hypotheses -> bids -> one verdict.
 //!
 //! `handler` says what may bid, `siri` and `tmall` bid (with `operations` and `targets` to read what is asked
-//! and of which things), `remote` knows the handlers outside the process, `arbiter` decides by the `rules`, `auction`
-//! runs one round of it in real time.
+//! and of which things), `remote` knows the handlers outside the process, `llm` is the one of last resort, `arbiter`
+//! decides by the `rules`, `track` knows how everyone did before, `auction` runs one round of it in real time.
 
 pub mod arbiter;
 #[cfg(test)]
 mod arbiter_tests;
 pub mod auction;
+#[cfg(test)]
+mod auction_tests;
 pub mod handler;
 #[cfg(test)]
 mod handler_tests;
+pub mod llm;
 pub mod operations;
 pub mod remote;
 pub mod rules;
 pub mod siri;
 pub mod targets;
 pub mod tmall;
+pub mod track;

@@ -49,7 +49,7 @@ const SLACK: f32 = 1e-6;
 impl RemoteHandler {
     /// Its seat in an auction.
     pub fn participant(&self) -> Participant {
-        Participant { name: self.name.clone(), confidence_max: self.confidence_max }
+        Participant::new(&self.name, self.confidence_max)
     }
 
     /// Why it is not asked about a sentence in `lang`; `None` if it is.

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::facts::bid::{Answer, Bid, Proposal, Risk};
-use crate::facts::intent::Hypothesis;
+use crate::facts::intent::{Hypothesis, Lang};
 
 /// How the winner is chosen among the bids that reach their reserve.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// Confidence times the value of the deed, minus the cost of being wrong, plus the wake word's preference.
+    /// Confidence, times the share of confirmed actions, times the value of the deed, minus the cost of being wrong,
+    /// plus the wake word's preference.
     #[default]
     Utility,
     /// Whoever answers first.
@@ -89,6 +90,8 @@ pub struct Rules {
     /// What a bid must reach. A lamp may be wrong half the time before one minds being asked; an open front
     /// door may not: at 0.8 and above it is done, down to 0.5 it is asked.
     pub reserve: ByRisk<Reserve>,
+    /// Whether what lets somebody in needs to be confirmed, however sure everyone is.
+    pub confirm: bool,
     /// What a mistake costs, in units of one right deed (policy `utility`): a wrong lamp is a fifth of the
     /// joy of a right one, a wrong heating half, an open door as bad as two right deeds are good.
     pub cost: ByRisk<f64>,
@@ -105,6 +108,9 @@ pub struct Rules {
     pub pins: BTreeMap<String, String>,
     /// The least risk of what is done to an entity or domain, over what the handlers say.
     pub risk: BTreeMap<String, Risk>,
+    /// What the confidences of a handler in a language are multiplied with, as `tiebreak calibrate` found; 1 for
+    /// those not listed.
+    pub calibration: BTreeMap<(String, Lang), f32>,
     /// Names of handlers, first goes first; those not listed come after, by the alphabet.
     pub priority: Vec<String>,
 }
@@ -120,12 +126,14 @@ impl Default for Rules {
                 medium: Reserve { award: 0.6, ask: 0.5 },
                 high: Reserve { award: 0.8, ask: 0.5 },
             },
+            confirm: true,
             cost: ByRisk { low: 0.2, medium: 0.5, high: 2.0 },
             margin: 0.02,
             wake_preference: 0.15,
             wake_words: wake_words.map(|(word, handler)| (word.to_owned(), handler.to_owned())).into(),
             pins: BTreeMap::new(),
             risk: BTreeMap::new(),
+            calibration: BTreeMap::new(),
             priority: Vec::new(),
         }
     }
@@ -142,13 +150,28 @@ impl Rules {
         keys(best?).find_map(|key| self.pins.get(key)).map(String::as_str)
     }
 
+    /// What the confidences of `handler` in `lang` are multiplied with.
+    pub fn calibration(&self, handler: &str, lang: Lang) -> f32 {
+        self.calibration.get(&(handler.to_owned(), lang)).copied().unwrap_or(1.0)
+    }
+
+    /// Whether `proposal` is never awarded but asked about.
+    pub fn asks_first(&self, proposal: &Proposal) -> bool {
+        self.confirm && matches!(proposal, Proposal::Confirm(_))
+    }
+
+    /// The least that any bid needs to be awarded.
+    pub fn award_min(&self) -> f32 {
+        self.reserve.all().iter().map(|r| r.award).fold(f32::INFINITY, f32::min)
+    }
+
     /// `answer` with the risk that the user demands for what `best` asks for or the bid would be done to.
     pub fn raised(&self, answer: Answer, best: Option<&Hypothesis>) -> Answer {
         let Answer::Bid(mut bid) = answer else { return answer };
         let of = |key: &str| self.risk.get(key).copied().unwrap_or_default();
         let asked = best.into_iter().flat_map(keys).map(of).max().unwrap_or_default();
         let targets = match &bid.proposal {
-            Proposal::Act(action) => action.targets.as_slice(),
+            Proposal::Act(action) | Proposal::Confirm(action) => action.targets.as_slice(),
             _ => &[],
         };
         let done = targets.iter().map(|t| of(&t.0).max(of(t.domain()))).max().unwrap_or_default();
@@ -156,11 +179,13 @@ impl Rules {
         Answer::Bid(bid)
     }
 
-    /// How good `bid` is, seen by the policy; higher is better. `at` is the time since the auction opened.
-    pub fn score(&self, bid: &Bid, called: bool, at: Duration) -> f64 {
+    /// How good `bid` is, seen by the policy; higher is better. `success`: how many of the bidder's actions were
+    /// confirmed lately, 0..=1. `at` is the time since the auction opened.
+    pub fn score(&self, bid: &Bid, success: f64, called: bool, at: Duration) -> f64 {
         let confidence = f64::from(bid.confidence);
         match self.policy {
             Policy::Utility => {
+                let confidence = confidence * success;
                 confidence * value(&bid.proposal) - (1.0 - confidence) * self.cost.of(bid.risk)
                     + self.preference(called)
             }
@@ -171,10 +196,11 @@ impl Rules {
     }
 
     /// The best score that a handler which has not answered yet can still reach.
-    pub fn score_max(&self, confidence_max: f32, called: bool) -> f64 {
+    pub fn score_max(&self, confidence_max: f32, success: f64, called: bool) -> f64 {
         let confidence = f64::from(confidence_max);
         match self.policy {
             Policy::Utility => {
+                let confidence = confidence * success;
                 let cost_min = self.cost.all().into_iter().fold(f64::INFINITY, f64::min);
                 confidence * VALUE_MAX - (1.0 - confidence) * cost_min + self.preference(called)
             }
@@ -217,7 +243,7 @@ const VALUE_OF_A_REPLY: f64 = 0.8;
 
 fn value(proposal: &Proposal) -> f64 {
     match proposal {
-        Proposal::Act(_) | Proposal::Publish(_) | Proposal::Itself => VALUE_MAX,
+        Proposal::Act(_) | Proposal::Confirm(_) | Proposal::Publish(_) | Proposal::Itself => VALUE_MAX,
         Proposal::Reply(_) => VALUE_OF_A_REPLY,
     }
 }

@@ -1,13 +1,15 @@
 //! The Siri-style handler: HomeKit's view of the house.
 //!
 //! It knows services, characteristics and their ranges (HAP specification R2, chapters 8 and 9), no vacuum
-//! cleaners and nothing outside the house. It never talks to Apple: Siri has no interface for text.
+//! cleaners and nothing outside the house; its zones are the storeys of the home file. It never talks to Apple: Siri has no interface for text.
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::handler::Handler;
 use super::targets::{self, Assistant, Offer, is_a_way_in, the};
-use crate::facts::bid::{Answer, Ask, MediaKey, Operation, Proposal, Risk};
+use crate::facts::bid::{Action, Answer, Ask, MediaKey, Operation, Proposal, Risk};
 use crate::facts::home::{Entity, Home};
 use crate::facts::intent::{Hypothesis, Lang};
 
@@ -47,6 +49,12 @@ impl Handler for Siri {
         };
         targets::bid_on_best(ask, factor, |h| self.offer(h, ask.lang))
     }
+
+    fn native(&self, _: &str, action: &Action) -> Option<Value> {
+        let things = action.targets.iter().filter_map(|t| self.home.entity(&t.0));
+        let all = things.flat_map(|e| writes(e, &action.operation).into_iter().flatten().map(|w| w.json(e)));
+        Some(json!({ "characteristics": all.collect::<Vec<_>>() }))
+    }
 }
 
 impl Siri {
@@ -55,7 +63,7 @@ impl Siri {
             let words = if lang == Lang::Zh { "好的，不用了。" } else { "OK, never mind." };
             return Ok(Offer { proposal: Proposal::Reply(words.into()), risk: Risk::Low, share: 1.0 });
         }
-        let fits = |entity: &Entity, operation: &Operation| write(entity, operation).map(|_| ());
+        let fits = |entity: &Entity, operation: &Operation| writes(entity, operation).map(|_| ());
         Assistant { name: NAME, home: &self.home, fits: &fits }.offer(h)
     }
 }
@@ -63,37 +71,83 @@ impl Siri {
 /// HomeKit's services that a house is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
-    /// 43
+    /// A lamp.
     Lightbulb,
-    /// 49
+    /// Anything that is merely on or off.
     Switch,
-    /// 40
+    /// A fan.
     Fan,
-    /// 8C
+    /// A curtain or blind.
     WindowCovering,
-    /// 41
+    /// A garage door or gate: a secure accessory.
     GarageDoorOpener,
-    /// 45
+    /// A lock: a secure accessory.
     LockMechanism,
-    /// 4A
+    /// Heating or cooling.
     Thermostat,
-    /// D0
+    /// A valve.
     Valve,
-    /// D8
+    /// A player.
     Television,
     /// Not a service but an action set of the home.
     Scene,
 }
+
+impl Service {
+    /// The short form of its UUID (HAP specification R2, chapter 8); `None` for what is no service.
+    fn uuid(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Lightbulb => "43",
+            Self::Switch => "49",
+            Self::Fan => "40",
+            Self::WindowCovering => "8C",
+            Self::GarageDoorOpener => "41",
+            Self::LockMechanism => "45",
+            Self::Thermostat => "4A",
+            Self::Valve => "D0",
+            Self::Television => "D8",
+            Self::Scene => return None,
+        })
+    }
+}
+
+/// A characteristic: its name and the short form of its UUID (HAP specification R2, chapter 9).
+pub type Characteristic = (&'static str, &'static str);
+
+const ON: Characteristic = ("On", "25");
+const ACTIVE: Characteristic = ("Active", "B0");
+const ACTION_SET: Characteristic = ("ActionSet", "");
+const LOCK_TARGET_STATE: Characteristic = ("LockTargetState", "1E");
+const TARGET_DOOR_STATE: Characteristic = ("TargetDoorState", "32");
+const TARGET_POSITION: Characteristic = ("TargetPosition", "7C");
+const TARGET_HEATING_COOLING: Characteristic = ("TargetHeatingCoolingState", "33");
+const TARGET_TEMPERATURE: Characteristic = ("TargetTemperature", "35");
+const BRIGHTNESS: Characteristic = ("Brightness", "8");
+const HUE: Characteristic = ("Hue", "13");
+const SATURATION: Characteristic = ("Saturation", "2F");
+const COLOR_TEMPERATURE: Characteristic = ("ColorTemperature", "CE");
+const VOLUME: Characteristic = ("Volume", "119");
+const TARGET_MEDIA_STATE: Characteristic = ("TargetMediaState", "137");
+const REMOTE_KEY: Characteristic = ("RemoteKey", "E1");
 
 /// One write of a characteristic, as in `PUT /characteristics`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Write {
     /// Which service.
     pub service: Service,
-    /// Name of the characteristic.
-    pub characteristic: &'static str,
+    /// Which characteristic of it.
+    pub characteristic: Characteristic,
     /// In the characteristic's own unit.
     pub value: f64,
+}
+
+impl Write {
+    /// As in the list `characteristics`, with the type in place of the instance id, which only the accessory knows.
+    fn json(&self, entity: &Entity) -> Value {
+        let value = if self.characteristic == ON { json!(self.value != 0.0) } else { json!(self.value) };
+        json!({ "accessory": entity.id, "service": self.service.uuid(), "type": self.characteristic.1,
+                "name": self.characteristic.0, "value": value })
+    }
 }
 
 /// The service that `entity` is in HomeKit.
@@ -114,51 +168,54 @@ fn service(entity: &Entity) -> Result<Service, String> {
     })
 }
 
-/// `operation` on `entity` as HomeKit would write it.
+/// `operation` on `entity` as HomeKit would write it: one characteristic, or two for a colour.
 ///
 /// # Errors
 /// HomeKit has no such thing, or the value is outside its range.
-pub fn write(entity: &Entity, operation: &Operation) -> Result<Write, String> {
+pub fn writes(entity: &Entity, operation: &Operation) -> Result<Vec<Write>, String> {
     use Service as S;
     let service = service(entity)?;
-    let ok = |characteristic, value| Ok(Write { service, characteristic, value });
+    let write = |characteristic, value| Write { service, characteristic, value };
+    let ok = |characteristic, value| Ok(vec![write(characteristic, value)]);
     match (service, operation) {
-        (S::Lightbulb | S::Switch | S::Fan, Operation::TurnOn) => ok("On", 1.0),
-        (S::Lightbulb | S::Switch | S::Fan, Operation::TurnOff) => ok("On", 0.0),
-        (S::Valve | S::Television, Operation::TurnOn) => ok("Active", 1.0),
-        (S::Valve | S::Television, Operation::TurnOff) => ok("Active", 0.0),
-        (S::Scene, Operation::TurnOn) => ok("ActionSet", 1.0),
+        (S::Lightbulb | S::Switch | S::Fan, Operation::TurnOn) => ok(ON, 1.0),
+        (S::Lightbulb | S::Switch | S::Fan, Operation::TurnOff) => ok(ON, 0.0),
+        (S::Valve | S::Television, Operation::TurnOn) => ok(ACTIVE, 1.0),
+        (S::Valve | S::Television, Operation::TurnOff) => ok(ACTIVE, 0.0),
+        (S::Scene, Operation::TurnOn) => ok(ACTION_SET, 1.0),
         // Home Assistant's way to say it: a lock is locked by "on" and unlocked by "off".
-        (S::LockMechanism, Operation::TurnOn) => ok("LockTargetState", 1.0),
-        (S::LockMechanism, Operation::TurnOff) => ok("LockTargetState", 0.0),
-        (S::GarageDoorOpener, Operation::TurnOn) => ok("TargetDoorState", 0.0),
-        (S::GarageDoorOpener, Operation::TurnOff) => ok("TargetDoorState", 1.0),
-        (S::WindowCovering, Operation::TurnOn) => ok("TargetPosition", 100.0),
-        (S::WindowCovering, Operation::TurnOff) => ok("TargetPosition", 0.0),
-        (S::WindowCovering, Operation::Position(p)) => ok("TargetPosition", (p * 100.0).round()),
-        (S::Thermostat, Operation::TurnOn) => ok("TargetHeatingCoolingState", 1.0),
-        (S::Thermostat, Operation::TurnOff) => ok("TargetHeatingCoolingState", 0.0),
+        (S::LockMechanism, Operation::TurnOn) => ok(LOCK_TARGET_STATE, 1.0),
+        (S::LockMechanism, Operation::TurnOff) => ok(LOCK_TARGET_STATE, 0.0),
+        (S::GarageDoorOpener, Operation::TurnOn) => ok(TARGET_DOOR_STATE, 0.0),
+        (S::GarageDoorOpener, Operation::TurnOff) => ok(TARGET_DOOR_STATE, 1.0),
+        (S::WindowCovering, Operation::TurnOn) => ok(TARGET_POSITION, 100.0),
+        (S::WindowCovering, Operation::TurnOff) => ok(TARGET_POSITION, 0.0),
+        (S::WindowCovering, Operation::Position(p)) => ok(TARGET_POSITION, (p * 100.0).round()),
+        (S::Thermostat, Operation::TurnOn) => ok(TARGET_HEATING_COOLING, 1.0),
+        (S::Thermostat, Operation::TurnOff) => ok(TARGET_HEATING_COOLING, 0.0),
         (S::Thermostat, Operation::Temperature(t)) => {
             let t = (t * 10.0).round() / 10.0;
-            within(t, 10.0, 38.0, "°C").and_then(|()| ok("TargetTemperature", t))
+            within(t, 10.0, 38.0, "°C").and_then(|()| ok(TARGET_TEMPERATURE, t))
         }
         (S::Lightbulb, Operation::Brightness(level)) => {
             let percent = (level * 100.0).round();
-            within(percent, 1.0, 100.0, "percent").and_then(|()| ok("Brightness", percent))
+            within(percent, 1.0, 100.0, "percent").and_then(|()| ok(BRIGHTNESS, percent))
         }
         (S::Lightbulb, Operation::BrightnessStep(_)) => {
             Err(format!("HomeKit sets a level and knows no steps, and how bright {} is now is not known", the(entity)))
         }
-        (S::Lightbulb, Operation::Color { hue, .. }) => ok("Hue", *hue),
+        (S::Lightbulb, Operation::Color { hue, saturation }) => {
+            Ok(vec![write(HUE, *hue), write(SATURATION, (saturation * 100.0).round())])
+        }
         (S::Lightbulb, Operation::ColorTemp { kelvin }) => {
             let mired = (1e6 / kelvin).round();
-            within(mired, 140.0, 500.0, "mired").and_then(|()| ok("ColorTemperature", mired))
+            within(mired, 140.0, 500.0, "mired").and_then(|()| ok(COLOR_TEMPERATURE, mired))
         }
-        (S::Television, Operation::Volume(v)) => ok("Volume", (v * 100.0).round()),
-        (S::Television, Operation::Media(MediaKey::Play)) => ok("TargetMediaState", 0.0),
-        (S::Television, Operation::Media(MediaKey::Pause)) => ok("TargetMediaState", 1.0),
-        (S::Television, Operation::Media(MediaKey::Next)) => ok("RemoteKey", 2.0),
-        (S::Television, Operation::Media(MediaKey::Previous)) => ok("RemoteKey", 3.0),
+        (S::Television, Operation::Volume(v)) => ok(VOLUME, (v * 100.0).round()),
+        (S::Television, Operation::Media(MediaKey::Play)) => ok(TARGET_MEDIA_STATE, 0.0),
+        (S::Television, Operation::Media(MediaKey::Pause)) => ok(TARGET_MEDIA_STATE, 1.0),
+        (S::Television, Operation::Media(MediaKey::Next)) => ok(REMOTE_KEY, 2.0),
+        (S::Television, Operation::Media(MediaKey::Previous)) => ok(REMOTE_KEY, 3.0),
         _ => Err(format!("in HomeKit {} cannot {}", the(entity), super::operations::verb(operation))),
     }
 }

@@ -88,7 +88,10 @@ impl Assistant<'_> {
         let share = chosen.len() as f32 / able.len() as f32;
         let risk = chosen.iter().map(|e| risk(e, operation)).max().unwrap_or_default();
         let targets = chosen.into_iter().map(|e| e.id.clone()).collect();
-        Ok(Offer { proposal: Proposal::Act(Action { targets, operation: asked.operation }), risk, share })
+        let action = Action { targets, operation: asked.operation };
+        // HomeKit calls them secure accessories; the Genie wants a password for them.
+        let proposal = if risk == Risk::High { Proposal::Confirm(action) } else { Proposal::Act(action) };
+        Ok(Offer { proposal, risk, share })
     }
 }
 

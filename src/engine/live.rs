@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError};
 
@@ -11,7 +12,7 @@ use super::understand::Job;
 use crate::facts::audio::SampleIndex;
 use crate::facts::clock::Clock;
 use crate::hear::listener::{Heard, Listener};
-use crate::hear::mic::{Capture, CaptureHealth};
+use crate::hear::mic::Capture;
 
 /// What the thread works with.
 pub struct Live {
@@ -31,7 +32,7 @@ impl Live {
         let source = self.capture.name().to_owned();
         let mut position = SampleIndex::default();
         let (mut sound, mut heard) = (Vec::new(), Vec::new());
-        let mut health = CaptureHealth::default();
+        let mut told = Told::default();
         while !self.stop.load(Ordering::Relaxed) {
             sound.clear();
             self.capture.read(&mut sound);
@@ -57,28 +58,62 @@ impl Live {
                     Err(TrySendError::Disconnected(_)) => return,
                 }
             }
-            self.report(&mut health);
+            self.report(&mut told);
         }
     }
 
-    /// Logs what has newly gone wrong with the device.
-    fn report(&self, before: &mut CaptureHealth) {
-        let now = self.capture.health();
-        if now == *before {
-            return;
-        }
-        if now.lost != before.lost {
-            match &now.lost {
+    /// Logs what has newly gone wrong with the device: a loss at once, an overrun (which comes with others like it)
+    /// every [`OVERRUN_TOLD_EVERY`] at the most, with all that was lost since.
+    fn report(&self, told: &mut Told) {
+        let health = self.capture.health();
+        if health.lost != told.lost {
+            match &health.lost {
                 Some(why) => tracing::error!("no sound from {}: {why}; looking for it again", self.capture.name()),
                 None => tracing::warn!("{} is back", self.capture.name()),
             }
+            told.lost = health.lost;
         }
-        if now.overrun_samples > before.overrun_samples {
-            tracing::warn!(
-                "{} samples were lost: the machine is too busy",
-                now.overrun_samples - before.overrun_samples
-            );
+        if let Some(samples) = told.overrun(health.overrun_samples, self.clock.now()) {
+            tracing::warn!("{samples} samples were lost: the machine is too busy");
         }
-        *before = now;
+    }
+}
+
+/// How often an overrun is told of.
+const OVERRUN_TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// What has been logged about the device.
+#[derive(Default)]
+struct Told {
+    lost: Option<String>,
+    overrun_samples: u64,
+    overrun_at: Option<Duration>,
+}
+
+impl Told {
+    /// How many samples to tell of at `now`, when `all` were lost since the start; `None`: nothing to tell yet.
+    fn overrun(&mut self, all: u64, now: Duration) -> Option<u64> {
+        let due = self.overrun_at.is_none_or(|at| now.saturating_sub(at) >= OVERRUN_TOLD_EVERY);
+        let new = all.saturating_sub(self.overrun_samples);
+        (due && new > 0).then(|| {
+            (self.overrun_samples, self.overrun_at) = (all, Some(now));
+            new
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overruns_are_summed_up() {
+        let s = Duration::from_secs;
+        let mut told = Told::default();
+        assert_eq!(told.overrun(0, s(1)), None);
+        assert_eq!(told.overrun(100, s(2)), Some(100), "the first at once");
+        assert_eq!(told.overrun(250, s(3)), None);
+        assert_eq!(told.overrun(300, s(12)), Some(200), "and then all that came since");
+        assert_eq!(told.overrun(300, s(99)), None);
     }
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::decide::handler::Handler;
+use crate::decide::llm::Llm;
+use crate::decide::llm::endpoint::Fallback;
 use crate::decide::siri::Siri;
 use crate::decide::tmall::Tmall;
 use crate::facts::error::Fault;
@@ -92,6 +94,11 @@ pub fn wake(config: &Config) -> Result<Option<Wake>, Fault> {
 pub fn handlers(config: &Config) -> Vec<Arc<dyn Handler>> {
     let home = Arc::new(config.home.clone());
     vec![Arc::new(Siri::new(Arc::clone(&home))), Arc::new(Tmall::new(home, &config.mqtt.base))]
+}
+
+/// The language model to fall back on, and its thread; `None` where none is configured.
+pub fn fallback(config: &Config) -> Result<Option<Fallback>, Fault> {
+    config.llm.clone().map(|settings| Fallback::start(Llm::new(settings, &config.home))).transpose()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {

@@ -46,6 +46,8 @@ use crate::receipt::Receipt;
 const JOBS_MAX: usize = 4;
 /// Hypotheses that wait for the async line.
 const UNDERSTOOD_MAX: usize = 4;
+/// Confirmations that wait for the async line: only one question stands at a time.
+const CONFIRMS_MAX: usize = 4;
 /// Receipts that wait to be printed.
 const RECEIPTS_MAX: usize = 64;
 /// Receipts that wait for the disk; more are dropped with a warning.
@@ -279,12 +281,13 @@ impl LineParts {
     }
 
     async fn line(self) -> Result<Line, Fault> {
+        let (confirm, confirmed) = mpsc::channel(CONFIRMS_MAX);
         let link = match self.needs.acting {
             false => None,
             true => {
                 let (link, said) = Link::connect(&self.config.mqtt, self.port, CONNECT_WITHIN).await?;
                 if let Some(jobs) = self.say {
-                    tokio::spawn(take_sentences(said, jobs, Arc::clone(&self.clock), Arc::clone(&self.stop)));
+                    tokio::spawn(take_messages(said, jobs, confirm, Arc::clone(&self.clock), Arc::clone(&self.stop)));
                 }
                 Some(link)
             }
@@ -293,8 +296,9 @@ impl LineParts {
             tokio::spawn(stop_on_signal(Arc::clone(&self.stop)));
         }
         let handlers = load::handlers(&self.config);
+        let auctioneer = Auctioneer::new(handlers, self.config.rules.clone(), Arc::clone(&self.clock));
         Ok(Line {
-            auctioneer: Auctioneer::new(handlers, self.config.rules.clone(), Arc::clone(&self.clock)),
+            auctioneer: auctioneer.with_fallback(load::fallback(&self.config)?),
             fence: Fence::default(),
             link,
             journal: self.journal,
@@ -303,6 +307,8 @@ impl LineParts {
             home: Arc::new(self.config.home),
             home_file: self.config.home_file,
             clock: self.clock,
+            confirmed,
+            asked: None,
         })
     }
 }
@@ -327,11 +333,12 @@ async fn stop_on_signal(stop: Arc<AtomicBool>) {
     stop.store(true, Ordering::Relaxed);
 }
 
-/// Sentences over MQTT: when the understand thread is busy they are refused, not kept for later. Ends soon
+/// Sentences and confirmations over MQTT: when the understand thread is busy they are refused, not kept for later. Ends soon
 /// after `stop`, so that it does not keep the pipeline open.
-async fn take_sentences(
+async fn take_messages(
     mut said: mpsc::Receiver<Incoming>,
     jobs: Sender<Job>,
+    confirm: mpsc::Sender<String>,
     clock: Arc<dyn Clock>,
     stop: Arc<AtomicBool>,
 ) {
@@ -342,6 +349,11 @@ async fn take_sentences(
                 let job = Job::Sentence { text, lang, source: "mqtt".into(), stamps: Stamps::since(clock.now()) };
                 if jobs.try_send(job).is_err() {
                     tracing::warn!("a sentence over MQTT came while {JOBS_MAX} others were waiting, and was dropped");
+                }
+            }
+            Some(Incoming::Confirm { id }) => {
+                if confirm.try_send(id).is_err() {
+                    tracing::warn!("more than {CONFIRMS_MAX} confirmations came at once: one was dropped");
                 }
             }
             Some(Incoming::Refused { topic, reason }) => tracing::warn!("{topic}: {reason}"),

@@ -111,6 +111,8 @@ pub struct Command {
 pub enum Proposal {
     /// Something done to the house; mapped to MQTT by the home file.
     Act(Action),
+    /// The same to things that let somebody in: done only once the speaker has confirmed it.
+    Confirm(Action),
     /// A ready message (a remote handler that hands its command over, a request beyond the house).
     Publish(Command),
     /// Nothing to publish: the handler answers by itself ("what time is it").
@@ -165,11 +167,20 @@ pub struct BidRecord {
     /// As bid; absent without a bid.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub confidence: Option<f32>,
+    /// What that is worth by the handler's calibration; absent where it has none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub calibrated: Option<f32>,
     /// Milliseconds after the auction opened; absent without an answer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub at_ms: Option<f64>,
     /// What became of it.
     pub outcome: Outcome,
+    /// Within this time the handler has mostly answered lately (95th percentile); absent while hardly anything is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub p95_ms: Option<f64>,
+    /// Share of its actions that were confirmed lately, 0..=1; absent while none is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub success: Option<f64>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,

@@ -1,14 +1,13 @@
-//! Fetching speech models that other people publish: the only part of Tiebreak that reaches the internet, and
-//! only when `tiebreak models pull` is typed. Nothing is ever sent but the name of the file.
+//! Fetching speech models that other people publish, only when `tiebreak models pull` is typed. Nothing is ever
+//! sent but the name of the file.
 //!
 //! `catalogue` (what there is) -> `pull` (a `.part` file that becomes the model once its digest is right) over
-//! `fetch` (HTTP).
+//! `crate::http`.
 
 use std::env;
 use std::path::PathBuf;
 
 pub mod catalogue;
-pub mod fetch;
 pub mod pull;
 
 /// Where models go if no folder is named: `$XDG_DATA_HOME/tiebreak/models`, else

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::catalogue::Model;
-use super::fetch::{Answer, Client, Patience, why};
 use crate::facts::error::Fault;
+use crate::http::{Answer, Client, Patience, why};
 
 /// Requests for one file, each of which must have brought something.
 const REQUESTS_MAX: usize = 50;

@@ -77,7 +77,7 @@ fn open<'r>(world: &World, rules: &'r Rules) -> Auction<'r> {
         .participants
         .iter()
         .zip(NAMES)
-        .map(|(&confidence_max, name)| Participant { name: name.into(), confidence_max })
+        .map(|(&confidence_max, name)| Participant::new(name, confidence_max))
         .collect();
     // The rules name wake words after those whom they call.
     let wake = world.called.map(|who| NAMES[who]);

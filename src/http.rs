@@ -1,14 +1,15 @@
-//! One HTTP GET of the rest of a file; the only file that knows the HTTP client. It decides nothing: what an
-//! answer means for the file on the disk is pull.rs's business.
+//! The only file that knows the HTTP client: one GET of the rest of a file (for `models/pull.rs`, which decides
+//! what an answer means for the file on the disk), and one POST of JSON (for `decide/llm/endpoint.rs`).
 //!
-//! No proxy, no cookies, no compression, no retries; redirects are followed (Hugging Face answers with one),
-//! from https to https only.
+//! No proxy, no cookies, no compression, no retries. A file may be redirected (Hugging Face answers with one),
+//! from https to https only; a POST never is: what was said goes where the user sent it, and nowhere else.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
 
-use ureq::http::{HeaderMap, HeaderValue};
-use ureq::{Agent, Body, Timeout};
+use ureq::http::{HeaderMap, HeaderValue, Response};
+use ureq::{Agent, Body, RequestBuilder, Timeout};
 
 /// How long a server may stay silent before it is given up; there is no limit to the whole download.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +82,87 @@ impl Client {
     }
 }
 
+/// Why an exchange came to nothing, in words that hold nothing of the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nobody answered, or not in time, or the connection broke.
+    Link(String),
+    /// What came is not to be taken: another status than 200, a redirect, too many bytes.
+    Answer(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Link(why) | Self::Answer(why)) = self;
+        f.write_str(why)
+    }
+}
+
+/// One address that takes JSON and answers with JSON; connections are kept and used again.
+pub struct Endpoint {
+    agent: Agent,
+    url: String,
+    bearer: Option<String>,
+}
+
+impl Endpoint {
+    /// The endpoint at `url`. `bearer`: a secret that goes into the `Authorization` header, and nowhere else.
+    /// `within`: how long one exchange may take, from the name look-up to the last byte.
+    pub fn new(url: String, bearer: Option<String>, within: Duration) -> Self {
+        let config = Agent::config_builder()
+            .https_only(url.starts_with("https://"))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .user_agent(concat!("tiebreak/", env!("CARGO_PKG_VERSION")))
+            .timeout_global(Some(within))
+            .build();
+        Self { agent: config.into(), url, bearer }
+    }
+
+    /// Sends `body` and reads an answer of at most `bytes_max` bytes.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn post(&self, body: &[u8], bytes_max: u64) -> Result<Vec<u8>, Trouble> {
+        let request = self.agent.post(&self.url).header("Content-Type", "application/json");
+        read(self.authorized(request).send(body), bytes_max)
+    }
+
+    /// Asks for the address next to this one, `below` in its place; sends nothing but the secret.
+    ///
+    /// # Errors
+    /// As [`Endpoint::post`].
+    pub fn get(&self, below: &str, bytes_max: u64) -> Result<Vec<u8>, Trouble> {
+        let folder = self.url.trim_end_matches("/chat/completions");
+        read(self.authorized(self.agent.get(format!("{folder}/{below}"))).call(), bytes_max)
+    }
+
+    fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.bearer {
+            Some(secret) => request.header("Authorization", format!("Bearer {secret}")),
+            None => request,
+        }
+    }
+}
+
+fn read(response: Result<Response<Body>, ureq::Error>, bytes_max: u64) -> Result<Vec<u8>, Trouble> {
+    let (parts, body) = response.map_err(|e| Trouble::Link(reason(&e)))?.into_parts();
+    match parts.status.as_u16() {
+        200 => {}
+        300..=399 => {
+            return Err(Trouble::Answer(format!("the server redirects ({}), which is not followed", parts.status)));
+        }
+        _ => return Err(Trouble::Answer(format!("the server answers {}", parts.status))),
+    }
+    match body.into_with_config().limit(bytes_max).read_to_vec() {
+        Err(ureq::Error::BodyExceedsLimit(max)) => {
+            Err(Trouble::Answer(format!("the answer has more than {max} bytes")))
+        }
+        read => read.map_err(|e| Trouble::Link(reason(&e))),
+    }
+}
+
 /// Why reading an answer's body failed.
 pub fn why(e: io::Error) -> String {
     reason(&ureq::Error::from(e))
@@ -89,6 +171,7 @@ pub fn why(e: io::Error) -> String {
 fn reason(e: &ureq::Error) -> String {
     match e {
         ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => "the server could not be reached in time".into(),
+        ureq::Error::Timeout(Timeout::Global) => "the server took too long".into(),
         ureq::Error::Timeout(_) => "the server fell silent".into(),
         ureq::Error::Io(e) if e.kind() == ErrorKind::UnexpectedEof => "the connection broke off".into(),
         ureq::Error::Io(e) => e.to_string(),
