@@ -1,7 +1,7 @@
 //! Hypotheses -> bids -> one verdict.
 //!
 //! `handler` says what may bid, `siri` and `tmall` bid (with `operations` and `targets` to read what is asked
-//! and of which things), `remote` knows the handlers outside the process, `arbiter` decides by the `rules`, `auction`
+//! and of which things, and `requests` for what lies beyond the house), `remote` knows the handlers outside the process, `arbiter` decides by the `rules`, `auction`
 //! runs one round of it in real time.
 
 pub mod arbiter;
@@ -13,6 +13,7 @@ pub mod handler;
 mod handler_tests;
 pub mod operations;
 pub mod remote;
+mod requests;
 pub mod rules;
 pub mod siri;
 pub mod targets;

@@ -1,13 +1,15 @@
 //! The Siri-style handler: HomeKit's view of the house.
 //!
 //! It knows services, characteristics and their ranges (HAP specification R2, chapters 8 and 9), no vacuum
-//! cleaners and nothing outside the house. It never talks to Apple: Siri has no interface for text.
+//! cleaners. Calls, messages, appointments and lists it passes on as a request that another program may carry
+//! out. It never talks to Apple: Siri has no interface for text.
 
 use std::sync::Arc;
 
 use super::handler::Handler;
+use super::requests::Requests;
 use super::targets::{self, Assistant, Offer, is_a_way_in, the};
-use crate::facts::bid::{Answer, Ask, MediaKey, Operation, Proposal, Risk};
+use crate::facts::bid::{Answer, Ask, MediaKey, Operation, Risk};
 use crate::facts::home::{Entity, Home};
 use crate::facts::intent::{Hypothesis, Lang};
 
@@ -19,15 +21,27 @@ pub const NAME: &str = "siri";
 const FACTOR_EN: f32 = 0.97;
 const FACTOR_ZH: f32 = 0.90;
 
+/// What it passes on. Somebody's telephone rings: a mistake is worse than a wrong lamp.
+const REQUESTS: [(&str, Risk); 7] = [
+    ("TiebreakCall", Risk::Medium),
+    ("TiebreakMessage", Risk::Medium),
+    ("TiebreakCalendarAdd", Risk::Low),
+    ("TiebreakCalendarGet", Risk::Low),
+    ("HassBroadcast", Risk::Medium),
+    ("HassShoppingListAddItem", Risk::Low),
+    ("HassListAddItem", Risk::Low),
+];
+
 /// The Siri-style handler.
 pub struct Siri {
     home: Arc<Home>,
+    requests: Requests,
 }
 
 impl Siri {
-    /// A handler for `home`.
-    pub fn new(home: Arc<Home>) -> Self {
-        Self { home }
+    /// A handler for `home`; requests beyond the house go to `<base>/request/siri`.
+    pub fn new(home: Arc<Home>, base: &str) -> Self {
+        Self { home, requests: Requests::new(NAME, base, &REQUESTS) }
     }
 }
 
@@ -45,15 +59,14 @@ impl Handler for Siri {
             Lang::En => FACTOR_EN,
             Lang::Zh => FACTOR_ZH,
         };
-        targets::bid_on_best(ask, factor, |h| self.offer(h, ask.lang))
+        targets::bid_on_best(ask, factor, |h| self.offer(h, ask))
     }
 }
 
 impl Siri {
-    fn offer(&self, h: &Hypothesis, lang: Lang) -> Result<Offer, String> {
-        if h.intent == "HassNevermind" {
-            let words = if lang == Lang::Zh { "好的，不用了。" } else { "OK, never mind." };
-            return Ok(Offer { proposal: Proposal::Reply(words.into()), risk: Risk::Low, share: 1.0 });
+    fn offer(&self, h: &Hypothesis, ask: &Ask) -> Result<Offer, String> {
+        if let Some(offer) = self.requests.offer(h, ask) {
+            return Ok(offer);
         }
         let fits = |entity: &Entity, operation: &Operation| write(entity, operation).map(|_| ());
         Assistant { name: NAME, home: &self.home, fits: &fits }.offer(h)
@@ -125,6 +138,7 @@ pub fn write(entity: &Entity, operation: &Operation) -> Result<Write, String> {
     match (service, operation) {
         (S::Lightbulb | S::Switch | S::Fan, Operation::TurnOn) => ok("On", 1.0),
         (S::Lightbulb | S::Switch | S::Fan, Operation::TurnOff) => ok("On", 0.0),
+        (S::Fan, Operation::Speed(speed)) => ok("RotationSpeed", (speed * 100.0).round()),
         (S::Valve | S::Television, Operation::TurnOn) => ok("Active", 1.0),
         (S::Valve | S::Television, Operation::TurnOff) => ok("Active", 0.0),
         (S::Scene, Operation::TurnOn) => ok("ActionSet", 1.0),

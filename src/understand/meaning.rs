@@ -33,6 +33,9 @@ const HYPOTHESES_MAX: usize = 8;
 /// How sharply a better-fitting reading wins: weight is exp(-SHARPNESS x cost).
 const SHARPNESS: f32 = 2.0;
 
+/// The slot of a timer that holds what is to be done when it ends, in words. Home Assistant's name.
+const LATER: &str = "conversation_command";
+
 /// Words that begin a question and no request.
 const QUESTIONS: [&str; 18] = [
     "is", "are", "was", "were", "did", "does", "do", "has", "have", "had", "why", "when", "who", "where", "which",
@@ -70,6 +73,8 @@ pub(super) enum Contradiction {
     OtherFloor,
     /// No room was named, and the listening device's is not known.
     NoRoom,
+    /// What is to be done later is no command.
+    NoCommand,
     /// What the block requires of this context key is not so.
     Context(String),
 }
@@ -103,9 +108,10 @@ impl Understanding {
         if !faults.is_empty() {
             return Err(faults);
         }
+        let spotter = Spotter::new(home, languages.iter().map(|l: &Language| &l.automaton));
         Ok(Self {
             languages,
-            spotter: Spotter::new(home),
+            spotter,
             names: (home.entities.iter().map(|e| (e.id.0.clone(), e.names.clone())))
                 .chain(home.areas.iter().map(|a| (a.id.clone(), a.names.clone())))
                 .chain(home.floors.iter().map(|f| (f.id.clone(), f.names.clone())))
@@ -213,6 +219,12 @@ impl Understanding {
                     value.out.clone()
                 }
             };
+            if automaton.slots[*slot as usize] == LATER
+                && let Filled::Words(from, to) = filled
+                && !self.is_command(automaton, &text[*from..*to])
+            {
+                return Err(Contradiction::NoCommand);
+            }
             // A slot said twice with two values is no command.
             let name = &automaton.slots[*slot as usize];
             if slots.get(name).is_some_and(|old| *old != value) {
@@ -249,6 +261,14 @@ impl Understanding {
             }
         }
         Ok(slots)
+    }
+
+    /// Whether some template makes a command of `words` that can be carried out at once.
+    fn is_command(&self, automaton: &Automaton, words: &[char]) -> bool {
+        // Nothing is put off twice: that would try every part of every part.
+        let later = |r: &Reading| r.filled.iter().any(|(slot, _)| automaton.slots[*slot as usize] == LATER);
+        let readings = automaton.readings(words, false);
+        readings.iter().any(|r| !later(r) && self.slots(automaton, r, words).is_ok())
     }
 
     /// How much a reading assumes: small for a thing called by its name, larger for a room and a class of
@@ -288,15 +308,14 @@ impl Understanding {
 
     fn classified(&self, text: &[char], lang: Option<Lang>) -> (Option<Lang>, Vec<Hypothesis>) {
         let Some(classifier) = &self.classifier else { return (lang, Vec::new()) };
-        // The classifier knows no questions about the house: "are all the lights off" would switch them off.
+        // A question must not become a deed: "are all the lights off" would switch them off.
         let first: String = text.iter().take_while(|c| **c != ' ').collect();
-        if QUESTIONS.contains(&first.as_str()) {
-            return (lang, Vec::new());
-        }
+        let is_question = QUESTIONS.contains(&first.as_str());
         let lang = lang.unwrap_or(by_characters(text));
         // A panic elsewhere cannot leave the model half changed: it holds weights only.
         let mut classifier = classifier.lock().unwrap_or_else(PoisonError::into_inner);
         let found = classifier.hypothesis(&self.spotter.spot(text), lang);
+        let found = found.filter(|h| !is_question || h.intent.starts_with("HassGet"));
         (found.as_ref().map(|_| lang), found.into_iter().collect())
     }
 }
