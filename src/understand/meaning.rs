@@ -42,6 +42,12 @@ const QUESTIONS: [&str; 18] = [
     "should", "any", "what",
 ];
 
+/// Deeds that are forbidden with words like "don't"; "I don't want the fan on" is none.
+const FORBIDDEN: [&str; 12] =
+    ["turn ", "switch ", "open ", "close ", "shut ", "lock ", "unlock ", "set ", "start ", "stop ", "put ", "make "];
+/// The same in Chinese.
+const FORBIDDEN_HAN: [&str; 8] = ["打开", "关上", "关掉", "关", "拉", "锁", "解锁", "启动"];
+
 /// What texts mean in one home.
 pub struct Understanding {
     pub(super) languages: Vec<Language>,
@@ -311,6 +317,9 @@ impl Understanding {
         // A question must not become a deed: "are all the lights off" would switch them off.
         let first: String = text.iter().take_while(|c| **c != ' ').collect();
         let is_question = QUESTIONS.contains(&first.as_str());
+        if forbids(text) {
+            return (lang, Vec::new());
+        }
         let lang = lang.unwrap_or(by_characters(text));
         // A panic elsewhere cannot leave the model half changed: it holds weights only.
         let mut classifier = classifier.lock().unwrap_or_else(PoisonError::into_inner);
@@ -330,6 +339,17 @@ impl Language {
         let has_han = || text.iter().copied().any(normalise::is_han);
         sound::corrected(text, &self.vocabulary).or_else(|| has_han().then(|| (text.to_vec(), 0)))
     }
+}
+
+/// Whether a text forbids a deed ("please don't close the curtains", 别关窗帘): to the classifier it looks like one.
+fn forbids(text: &[char]) -> bool {
+    let text: String = text.iter().collect();
+    let after = |negation: &str, deeds: &[&str]| {
+        let rests = text.match_indices(negation).map(|(at, _)| text[at + negation.len()..].trim_start());
+        rests.into_iter().any(|rest| deeds.iter().any(|deed| rest.starts_with(deed)))
+    };
+    ["dont ", "never ", "do not ", "not "].iter().any(|n| after(n, &FORBIDDEN))
+        || ["别", "不要", "不准", "不许"].iter().any(|n| after(n, &FORBIDDEN_HAN))
 }
 
 /// The language of a text that no template knows.
@@ -367,7 +387,9 @@ fn vocabulary(automaton: &Automaton) -> BTreeSet<Vec<char>> {
         _ => None,
     });
     let said = automaton.lists.iter().flat_map(|l| l.said.values().flatten()).map(|(words, _, _)| &words[..]);
-    let words = texts.chain(said).flat_map(|t| t.split(|c| *c == ' '));
+    // Words that make free words something else are no mistakes for others either.
+    let excepted = automaton.excepted.iter().flatten().map(|words| &words[..]);
+    let words = texts.chain(said).chain(excepted).flat_map(|t| t.split(|c| *c == ' '));
     words.filter(|w| w.iter().all(char::is_ascii_lowercase)).map(<[char]>::to_vec).collect()
 }
 

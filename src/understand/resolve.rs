@@ -248,7 +248,7 @@ impl Spotted {
                 slots.extend(self.place("media_player")?);
                 slots.insert("volume_level".into(), number(0.0, 100.0)?);
             }
-            "HassStartTimer" => match self.times[..] {
+            "HassStartTimer" if self.names.is_empty() && self.areas.is_empty() => match self.times[..] {
                 [unit] => drop(slots.insert(unit.to_owned(), number(1.0, 999.0)?)),
                 _ => return None,
             },
