@@ -20,6 +20,68 @@ fn check(lang: Lang, positive_min: usize) {
     assert!(positive >= positive_min && refused >= 40, "{positive} and {refused} sentences");
 }
 
+/// What Home Assistant's assistants know (its list of intents, and fan speeds, relative volume, mute and stop from
+/// newer releases), and what lies beyond the house.
+const INTENTS: [&str; 43] = [
+    "HassTurnOn",
+    "HassTurnOff",
+    "HassGetState",
+    "HassSetPosition",
+    "HassLightSet",
+    "HassFanSetSpeed",
+    "HassClimateSetTemperature",
+    "HassClimateGetTemperature",
+    "HassGetWeather",
+    "HassGetCurrentDate",
+    "HassGetCurrentTime",
+    "HassNevermind",
+    "HassRespond",
+    "HassBroadcast",
+    "HassVacuumStart",
+    "HassVacuumReturnToBase",
+    "HassMediaPause",
+    "HassMediaUnpause",
+    "HassMediaNext",
+    "HassMediaPrevious",
+    "HassMediaSearchAndPlay",
+    "HassSetVolume",
+    "HassShoppingListAddItem",
+    "HassListAddItem",
+    "HassStartTimer",
+    "HassCancelTimer",
+    "HassCancelAllTimers",
+    "HassIncreaseTimer",
+    "HassDecreaseTimer",
+    "HassPauseTimer",
+    "HassUnpauseTimer",
+    "HassTimerStatus",
+    "HassSetVolumeRelative",
+    "HassMediaPlayerMute",
+    "HassMediaPlayerUnmute",
+    "HassStopMoving",
+    "TiebreakEatOut",
+    "TiebreakOrder",
+    "TiebreakBuy",
+    "TiebreakCall",
+    "TiebreakMessage",
+    "TiebreakCalendarAdd",
+    "TiebreakCalendarGet",
+];
+
+#[test]
+fn every_intent_is_understood_in_every_language() {
+    for lang in Lang::ALL {
+        let (understanding, tests) = shipped(lang);
+        for intent in INTENTS {
+            let cases = tests.cases.iter().filter(|c| c.intent == intent);
+            let sentence = cases.flat_map(|c| &c.sentences).next();
+            let sentence = &sentence.unwrap_or_else(|| panic!("no test sentence for {intent} in {lang}")).value;
+            let best = understanding.hypotheses(sentence, Some(lang)).1.into_iter().next();
+            assert_eq!(best.map(|h| h.intent).as_deref(), Some(intent), "{sentence}");
+        }
+    }
+}
+
 #[test]
 fn english_sentences() {
     check(Lang::En, 120);

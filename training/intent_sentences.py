@@ -1,13 +1,13 @@
 """What the intent classifier learns from: other phrasings than the grammars', and what is no command.
 
 Class tokens as the Rust spotter (src/understand/resolve.rs) writes them: <name:DOMAIN>, <area>, <floor>, <num>,
-<color>.  In the patterns, L C F S K V are lamp, cover, fan, switch, climate, vacuum; A is a room, N a number, H a colour;
+<color>, <dish>.  In the patterns, L C F S K V are lamp, cover, fan, switch, climate, vacuum; A is a room, N a number, H a colour, Y a dish;
 (a|b) alternatives, an empty branch allowed.  Nothing here is taken from the test sentences of grammars/ or audio-fixtures/.
 """
 
 CLASS = {
     "L": "<name:light>", "C": "<name:cover>", "F": "<name:fan>", "S": "<name:switch>", "K": "<name:climate>",
-    "V": "<name:vacuum>", "D": "<name:lock>", "M": "<name:scene>", "A": "<area>", "O": "<floor>", "N": "<num>", "H": "<color>",
+    "V": "<name:vacuum>", "D": "<name:lock>", "M": "<name:scene>", "A": "<area>", "O": "<floor>", "N": "<num>", "H": "<color>", "Y": "<dish>",
 }
 
 EN = {
@@ -68,7 +68,21 @@ EN = {
     "HassGetCurrentTime": ["how late is it", "(do you|could you) have the time for me", "i need to know the time", "what does the clock say", "can you say what time it is", "time please", "how late is it now", "say the time"],
     "HassGetCurrentDate": ["(which|what) day of the (week|month) is it (today|)", "i need (the|today's) date", "what is today's day", "can you say the date", "date please", "what (day|date) do we have today", "(say|read) the date"],
     "HassNevermind": ["(sorry|oops) (never mind|my mistake|wrong)", "(skip|drop|scratch) that", "i changed my mind", "do nothing", "(i did not|i didn't) mean (that|you)", "ignore (that|me)", "that was (nothing|a mistake)", "not you", "no do not do that", "stop forget it"],
-    "HassGetState": ["(tell|say) me (whether|if) the (L|F|S|K) is (on|off|running)", "i (wonder|want to know) (whether|if) the (L|F|S|C|D) is (on|off|open|closed|locked)", "(has|was) the (L|F|S) been (left|turned) (on|off)", "check (whether|if) the (L|F|S|C|D) is (on|off|open|closed|locked)", "(are|is) the (light|lights) in the A (still|) (on|off)", "what state is the (L|F|S|C|D) in", "is there (light|a light on) in the A", "(did|have) (we|you|i) (turn|switch|turned|switched) (on|off) the (L|F|S)", "why is the (L|F|S) (on|off)", "when did the (L|F|S|C|D) (turn|go) (on|off)", "how bright is the L", "what color is the L"],
+    "HassGetState": ["(tell|say) me (whether|if) the (L|F|S|K) is (on|off|running)", "i (wonder|want to know) (whether|if) the (L|F|S|C|D) is (on|off|open|closed|locked)", "(has|was) the (L|F|S) been (left|turned) (on|off)", "check (whether|if) the (L|F|S|C|D) is (on|off|open|closed|locked)", "(are|is) the (light|lights) in the A (still|) (on|off)", "what state is the (L|F|S|C|D) in", "is there (light|a light on) in the A", "(did|have) (we|you|i) (turn|switch|turned|switched) (on|off) the (L|F|S)", "any idea (if|whether) the (L|F|S) (is|was left) (on|off)",
+        "the (L|F|S|K) (is|are) (on|off) (right|correct|isn't it|is it)", "(tell|remind) me (if|whether) i (left|turned) the (L|F|S|K) (on|off)", "(is|are) the (C) (open|closed|up|down|shut)", "is the D (locked|unlocked|open)", "(could|can) you (check|see) (if|whether) the (L|F|S|C|D) is (on|off|open|closed|locked)",
+        "i (forgot|can't remember) (if|whether) i (locked|closed) the (D|C)", "the D is locked right", "how (about|is) the (L|F|S|C|D) is it (on|off|open|closed|locked)", "(give|show) me the (state|status) of the (L|F|S|C|D|K|V)", "are there (any|) lights (on|left on) in the A"],
+    "TiebreakEatOut": [
+        "(i am|i'm|we are) (so|really|) in the mood for Y", "(any|) (good|nice) Y (place|places|restaurant|) (around|near|close to) (here|us|me)", "where (do|can) (they|you) (serve|make|have) (good|the best|) Y", "(let us|let's|why don't we) (grab|go and have|get) (some|) Y (tonight|for dinner|)", "(i|we) (could|would) (do with|go for|kill for) (some|) Y",
+        "Y (tonight|for dinner|for lunch) (sounds good|would be nice|maybe|)", "(my|our) (stomach|tummy) is (rumbling|empty|growling)", "(i|we) (have not|haven't) eaten (anything|) (all day|yet|since this morning)", "(what|which) restaurants are (near|around) (here|us)", "(somewhere|a place) (to have|with good|for) Y (please|near here|)", "take us out for Y",
+        "i (do not|don't) (want|feel like) (cooking|to cook) (tonight|today|)", "(nobody|no one) (wants|feels like) (to cook|cooking) (tonight|today|)", "(a|some) (nice|good|cheap|decent) restaurant (near|around|close to) (here|us|me)", "(is|are) there (any|a) (decent|good) (place|places) to eat (round|around|near) here", "(i|we) (am|are|) (dying|starving) for Y", "(had|have) (not|n't) had Y (in ages|for a long time)", "what about going out for (dinner|lunch|food|Y)",
+    ],
+    "TiebreakOrder": [
+        "(have|get) (somebody|someone) (to|) (bring|deliver) (us|me|) (some|a|) Y", "(can|could) (i|we) (have|get) (a|some|) Y (delivered|sent|brought) (here|home|)", "(i|we) (will|'ll|would like to) (have|take) (a|two|some) Y (delivered|to go|for delivery)", "Y (delivery|takeaway|takeout) (please|for two|)", "(ring|phone|call) for (a|some|) Y (delivery|)", "put in an order for (a|some|) Y",
+        "(let us|let's) (just|) (order|get) (some|) (takeaway|takeout|delivery) (tonight|)", "(get|order) (us|me|) (a|some|two) Y (from the restaurant|delivered|for dinner)", "(place|make) (a|the|my) (usual|) (food|dinner|Y) order", "(i|we) (need|want) (food|dinner|lunch|a takeaway|Y) (delivered|brought) (here|home|)", "(a|one|two) (large|small|big) Y please", "order in (tonight|some Y|)",
+    ],
+    "HassTimerStatus": ["(what|how much) is (left|remaining) (of|on) (the|my) (timer|countdown)", "(is|are) (the|my) (timer|countdown) (nearly|almost) (done|up|over)", "how long until the (timer|countdown) (rings|is done|ends)", "(how|where) (is|are) (the|my) (timer|countdown) (doing|at|)", "(has|did) (the|my) timer (gone off|finished|rung) (yet|)", "tell me the (remaining time|time left)"],
+    "HassPauseTimer": ["(stop|hold) the (timer|countdown) for a (moment|second|minute)", "let the (timer|countdown) (wait|rest|pause)", "(interrupt|halt) the (timer|countdown)", "the (timer|countdown) should (pause|wait)"],
+    "HassUnpauseTimer": ["(go on|carry on) with the (timer|countdown)", "let the (timer|countdown) (go on|run on|continue)", "the (timer|countdown) (can|should) (go on|continue|run again)", "start the (timer|countdown) where it stopped"],
 }
 
 ZH = {
@@ -89,7 +103,7 @@ ZH = {
     "HassSetPosition": ["(C)(留|保持|停)在百分之N", "我要C开百分之N", "C(开|关)到N(%|)", "让C(开|停在|保持)百分之N", "C百分之N就(好|行)", "百分之N的C", "C给我(开|拉)到百分之N", "想让C开N(%|)", "C拉到N"],
     "HassClimateSetTemperature": ["我(希望|想|要)(A|)(是|有|)N度", "(A|)应该N度", "让(A|K)(保持|维持)(在|)N度", "(A|K|)N度就(好|行)", "(A|K)给我(弄|搞|开)到N度", "(A|)弄成N度", "想要(A|)N度", "K吹N度", "(A|)来个N度", "(A|)(暖|热|凉|冷)到N度", "温度(要|来)N度", "温度N就好"],
     "HassClimateGetTemperature": ["我想知道(A|)(温度|多少度|几度)", "(A|屋里)(有|)(多热|多冷)", "(A|)温度计(显示|是)多少", "(A|)里面是(几|多少)度", "报(一下|)(A|)的?温度", "(A|屋里)现在(热|冷)吗", "(A|)的温度", "说说(A|)的温度", "测一下(A|)温度"],
-    "HassVacuumStart": ["地(上|板)(脏|好脏|太脏)了", "该(扫地|打扫)了", "地上有(灰|垃圾)", "让V(干活|上班|出动)", "叫V(扫地|打扫|出来|干活)", "V(出动|干活|上班|出来)", "(该|轮到)V(干活|出动)了", "派V(去|)(扫地|打扫)", "V去(打扫|扫地|清扫)", "扫扫地(吧|)", "用V(扫|打扫)(一下|)"],
+    "HassVacuumStart": ["地(上|板)(脏|好脏|太脏)了", "该(扫地|打扫)了", "地上有(灰|垃圾)", "让V(干活|上班|出动)", "叫V(扫地|打扫|出来|干活)", "V(出动|干活|上班|出来)", "(该|轮到)V(干活|出动)了", "派V(去|)(扫地|打扫)", "V去(打扫|扫地|清扫)", "扫扫地(吧|)", "用V(扫|打扫)(一下|)", "V(开扫|开始干活|开始工作|启动一下|起来干活|出来扫地)", "(把|让|叫)V(放出来|叫出来|弄出来|启动起来|跑起来)(扫地|打扫|)", "(地|地板|地面|屋里|家里|A)(太|好|有点|又)脏了(扫|打扫|清扫)(一下|下|扫|)", "(打扫|清扫|清洁|扫)(一下|下|)(全屋|整个屋子|家里|屋里|地板|地面|A)", "(全屋|整屋|家里)(清扫|打扫|清洁|大扫除)(一下|)", "(扫|吸|拖)(一下|个|下|)地(吧|了)", "(家里|屋里|A)(该|要|需要)(打扫|扫地|清扫|吸尘|扫)(了|一下|)", "(开始|启动|进行)(清扫|打扫|清洁|吸尘|扫地)(工作|模式|)", "V(去|把)(A|客厅)(扫|打扫|清扫)(一下|干净|)", "让V(把|)(A|地)(扫|打扫)(一下|干净|扫)", "(该|让|轮到)V(上场|登场|上工|开工)(了|)"],
     "HassVacuumReturnToBase": ["叫V(回来|回去|停|休息)", "V(休息|下班|回来|别扫了)", "(够了|可以了)V(回去|停)", "V(可以|该)(回去|休息|下班)了", "(别|不用)(扫|打扫)了", "地扫(好|完)了", "V太吵了(停|别扫了)", "让V(下班|休息|别扫了)", "V回(窝|基座|充电桩|充电座)"],
     "HassMediaPause": ["(音乐|歌|电影|视频)(先|)(停|停下|别放)(了|)", "(别|不要)(放|播|播放|唱)(了|音乐了|歌了)", "不想听(歌|音乐)了", "让(音乐|歌|电影)停(下来|)", "音乐(关|关掉|关了)", "先(停|暂停)(播放|)(音乐|)", "安静把音乐停了"],
     "HassMediaUnpause": ["(接着|继续)(听|听歌|唱|看|看电影)", "我(想|要)听(歌|音乐)", "来点(音乐|歌)", "音乐(继续|接着)(放|播|)", "放(歌|音乐)来听", "让音乐(继续|响起来|接着放)", "把音乐(打开|开起来)", "歌(继续|接着放)"],
@@ -102,7 +116,23 @@ ZH = {
     "HassGetCurrentTime": ["(看看|看一下|看看现在)几点", "时间到几点了", "(请问|想知道)(现在|)几点", "(现在|)是什么时间", "钟(上|)几点", "报一下时间", "几点钟啦", "说一下时间"],
     "HassGetCurrentDate": ["今天(是|)(哪一天|什么日期|几月)", "(请问|想知道)今天(几号|星期几|日期)", "(现在|今天)是几月几号", "报一下日期", "今天礼拜几(了|)", "看看今天几号", "说一下日期"],
     "HassNevermind": ["(我|)(说错了|弄错了|搞错了)", "(不|不是)叫你", "(当|就当)我没说", "我改主意了", "(什么都|啥都)不(用|要)做", "别(理我|管我)", "不要(做|弄)了", "忘了(吧|它)", "收回刚才的话", "没叫你"],
-    "HassGetState": ["(告诉我|看看|我想知道)(L|F|S|K)(开着|关着|是不是开着|有没有开|有没有关)", "(L|F|S)(还|)(开着|亮着)(没有|)", "(检查|查查|看一下)(L|F|S|C|D)(关|开|锁)(了|好)没(有|)", "A的灯(还|)(亮|开)着吗", "A(有没有|是不是)(开灯|亮灯)", "(L|F|S|C|D)是什么状态", "(我|你)(关|开)(L|F|S)了(吗|没有)", "(L|F|S)为什么(开着|亮着|关了)", "(L|F|S|C|D)什么时候(开|关)的", "L(现在|)(多亮|是什么颜色)"],
+    "HassGetState": ["(告诉我|看看|我想知道)(L|F|S|K)(开着|关着|是不是开着|有没有开|有没有关)", "(L|F|S)(还|)(开着|亮着)(没有|)", "(检查|查查|看一下)(L|F|S|C|D)(关|开|锁)(了|好)没(有|)", "A的灯(还|)(亮|开)着吗", "A(有没有|是不是)(开灯|亮灯)", "(L|F|S|C|D)是什么状态", "(我|你)(关|开)(L|F|S)了(吗|没有)",
+        "(L|F|S|K)(到底|究竟|是否|是不是)(开着|关着|关了|开了)(没|呢|)", "(帮我|)(看看|瞧瞧|瞅瞅|确认下|确认一下|检查下)(L|F|S|K)(关没关|开没开|关了没|开着没|关掉没有|有没有关好)", "我(好像|是不是|有没有)(忘了|忘记)(关|开)(L|F|S|K)(了|)", "我(忘没忘|记不记得)(关|开)(L|F|S|K)", "(走的时候|出门时|刚才)(L|F|S|K)(关|开)(了|)(没|没有|吗)",
+        "D(锁|关)(上|好|严|)(了|)(没|没有|吗|没呢)", "D(有没有|是不是|是否)(锁|关)(好|上|严)(了|)", "(我|你)(有没有|是不是)(把|)D锁(上|好|)(了|)", "C(拉|关|合)(上|好|严|)了(没|没有|吗)", "C(现在|)(是|)(开着|关着|拉开的|拉上的)(吗|呢|没有)", "C(是不是|有没有)(开着|关上|关好|拉上|打开)(了|)", "A(还|)有(灯|没关的灯)(亮着|开着|)(吗|没|没有)", "A的灯(都|)(关|灭|开)(了|)(没|没有|吗)", "A的灯(是不是|有没有)(都|)(关|灭|亮|开)(着|了|)",
+        "O的灯(还|都|)(亮着|开着|关了)(吗|没有|没)", "(哪些|哪几盏|什么)灯(还|)(开着|亮着|没关)", "(L|F|S|K|V)(什么|啥)(状态|情况)", "(L|F|S|K)(还在|在不在|是不是在)(转|运行|工作|吹)(吗|)", "(L|F|S|K)(关|灭)(掉|上|)了(没|没有|吗)", "(查|问)一下(L|F|S|C|D)的(状态|情况)"],
+    "TiebreakEatOut": [
+        "(附近|这边|周围)哪(家|里|儿)的?Y(最|比较|)(好吃|正宗|好)", "有没有(好吃|正宗|便宜|不错)的?Y(推荐|介绍|)", "(突然|忽然|就)(很|好|)想(吃|来)(点|顿|口|)Y", "(馋|惦记|想念)Y(了|很久了)", "(今晚|今天|晚上|中午|周末)(咱们|我们|)(Y|吃Y)(怎么样|好不好|如何|走起|吧)", "(带|领)(我|我们|孩子|爸妈)去吃(点|顿|)Y", "(好久|很久|好长时间)没(去|)吃Y了", "(找|搜|查)(一下|下|个|)(能|可以|)(吃|喝)Y的?(地方|店|馆子)",
+        "Y(哪家|哪里|哪儿)(好吃|有|最近)", "(最近|附近)的Y(店|馆|餐厅)(在哪|在哪里|有哪些|)", "(我|肚子|大家)(都|)(饿|好饿|饿坏|饿得不行|快饿死|饿晕|饿扁)了", "(饿得|已经|快要)(前胸贴后背|不行了|受不了了|走不动了)", "(不想|懒得|没时间|没力气)(做饭|做菜|下厨|开火)(了|)(出去吃|下馆子|)", "(今晚|今天|中午|晚上)(去|到|在)(哪|哪儿|哪里|什么地方)吃(饭|好|)", "(找|推荐|介绍)(一家|个|几家|家)(安静|好|便宜|不错|近|高档|有名)(点|一点|)的(餐厅|饭店|馆子|饭馆)",
+        "(这|这附近|附近|周边)有(什么|啥|哪些)(好吃的|美食|吃的|馆子|特色菜)", "(约|请)(朋友|同事|客户|家人)(去|)(吃|)Y", "(想|想要)(换个口味|吃点好的|吃点辣的|尝尝鲜)", "(出去|去外面|到外面)(吃|搓)(一顿|顿好的|个饭|饭)", "(有|有什么)(适合|可以)(聚餐|约会|请客)的(餐厅|地方|饭店)", "(预订|订|预约)(今晚|明天|晚上|中午|)的?(餐厅|位子|包间|座位)", "来(一顿|顿)Y(怎么样|吧|)",
+    ],
+    "TiebreakOrder": [
+        "(叫|点|订)(人|)送(一份|两份|份|点|)Y(来|过来|上门|到家)", "(来|要|整|搞|弄)(一份|两份|份|个|一个|点|几个)Y(外卖|送到家|)", "(想|想要|打算)(点|叫|订)(一份|份|个|点|)Y", "(在|用|上|打开)(美团|饿了么|外卖平台)(点|叫|订|下单)(一份|份|个|点|)Y", "Y(给我|帮我)?(来|点|叫|订)(一份|两份|一个|一杯|两杯|份)", "(点|叫|订)(两|三|一)(份|杯|个|碗)Y(和|加)?(一|两)?(份|杯|个)?", "(再|另外)(加|点|来|叫)(一份|一杯|个|份)Y", "(晚饭|午饭|晚餐|午餐|早饭|夜宵)(点|叫|吃|订)(外卖|Y外卖|Y)(吧|好了|)",
+        "(不做饭了|懒得做饭|没空做饭|太累了)(点|叫|订)(个|份|)外卖(吧|)", "(我|我们)(想|要|想要)(吃|点|叫)外卖", "外卖(来|点|叫|要)(一份|个|份)Y", "(下单|订购|买)(一份|两份|一杯|两杯|份|个)Y", "(给|帮)(孩子|老婆|大家|爸妈)(点|叫|订)(一份|份|个|点|)Y", "Y(外卖|套餐)(来|要|点)?(一份|两份)", "(给我|帮我)(买|带)(一杯|两杯|一份|个)Y",
+    ],
+    "HassTimerStatus": ["(计时器|定时器|倒计时)(快|)(到|好|完)了(没|没有|吗)", "(计时器|倒计时|时间)(还|)(有|剩|差)(多少|多久|几分钟)", "(离|距离)(时间到|结束|闹钟响)还(有|要)(多久|多少时间|几分钟)", "看(看|下|一下)(计时器|倒计时|定时器)还(剩|有)(多久|多少)", "(还|)要(等|再等)多久(时间|)(才|)(到|响|结束)"],
+    "HassPauseTimer": ["(计时器|倒计时|定时器)(先|)(停一停|等一下|等等|歇一下)", "(先|)(别|不)(走|数|计)(计时器|时间)(了|)", "(让|把)(计时器|倒计时)(停一会儿|暂停一下|先停停)"],
+    "HassUnpauseTimer": ["(让|把)(计时器|倒计时)(接着|继续)(走|跑|数)", "(计时器|倒计时)(可以|)(接着|继续)(了|走吧|数)", "(接着|继续)(刚才的|)(计时|倒计时)"],
+    "HassCancelAllTimers": ["(所有|全部)(计时器|定时器|闹钟)(都|)(不要|取消|删|关)(了|掉)", "(计时器|定时器|闹钟)(一个都|全都|统统)(不要|取消|删|关)(了|掉)"],
 }
 
 # Said in a house, and no command: whole sentences, statements, denials, questions about the world.
@@ -110,7 +140,10 @@ EN_OTHER = [
     "(don't|do not|never) (turn|switch) (on|off) the (L|F|S)", "(don't|do not|never) (open|close|lock|unlock) the (C|D)", "(she|he|they|somebody|mother) (turned|switched) (on|off) the (L|F|S)", "the (L|F|S) (is|was) (on|off|broken|nice|old|expensive)",
     "i (like|love|hate|bought|fixed) the (L|F|S|C)", "the (L|F|C) in the A (is|was|looks) (nice|broken|beautiful|too big)", "where did you (buy|get) the (L|F|S|C)", "how (does|do) (the|a) (L|F|S|K) work", "(the A|A) is (big|small|nice|messy|clean)",
     "(we|i|they) (are|were) in the A (yesterday|all day|right now)", "i left my (keys|phone|book|bag) in the A", "(painted|renovated) the A (last year|in H)", "my favorite color is H", "the (car|house|sky|shirt) is H", "(about|around|nearly) N percent of (people|voters|students)",
-    "it (took|takes) N (minutes|hours|days)", "N (people|dogs|cars|euros|dollars)", "the (train|bus|film|meeting) (starts|leaves|ends) at N", "she is N years old", "(call|text|email) (my mother|john|the office|the doctor)", "play (chess|football|a game|cards)",
+    "it (took|takes) N (minutes|hours|days)", "N (people|dogs|cars|euros|dollars)", "the (train|bus|film|meeting) (starts|leaves|ends) at N", "she is N years old", "(my mother|john|the office|the doctor) (called|texted) (yesterday|this morning)", "why is the (L|F|S) (on|off)", "when did the (L|F|S|C|D) (turn|go) (on|off)", "how bright is the L", "what color is the L", "(the|that|this) Y (was|is) (delicious|terrible|cold|too spicy|expensive)", "(i|we|they) (ate|had|ordered|cooked) (some|a|) Y (yesterday|last night|for lunch)", "how (do you|to) (make|cook|bake) (a|) Y", "how many calories (are in|does) (a|) Y", "(my|the) (mother|dog|cat) (likes|loves|hates|ate) (the|) Y", "Y", "(i am|she is) allergic to Y", "is Y (healthy|good for you|vegetarian)", "who (ate|invented|brought) (the|my) Y", "(do not|don't) (order|eat|buy) (the|any|) Y", "the restaurant (was|is) (closed|full|too loud)", "(my|his|her) Y (is|was) (getting|still|) (cold|hot|burnt|raw)", "(she|he|grandma) (makes|bakes|cooks) (the best|good|a great) Y", "(what|how much) (does|did) the Y (cost|taste like)", "(where|when) was Y invented", "a recipe for Y",
+    "(the|this) (song|film|book|story) is about Y", "(there is|we have) (no|some|enough) Y (in the fridge|left|at home)", "(i|we) (already|never) (ate|had|eat|order) (dinner|lunch|Y)", "Y (contains|has) (a lot of|no) (sugar|salt|gluten)", "(the|our) (food|dinner|lunch|pizza man) (arrived|is late|was cold)", "(he|she|they) (went|goes) out (for|to eat) (Y|dinner) (yesterday|every week|last night)",
+    "(pause|food|time) for thought", "(i|we) (was|were|am|are) in the A for N (minutes|hours)", "please (don't|do not) (open|close|turn on|turn off|lock|unlock) the (C|L|F|D|S)", "the (timer|countdown) (of|in) the (bomb|film|game)", "time (flies|is up for him|heals all wounds)", "(how much|how long) (time|) (did|does) (he|it|she) (take|need|waste)", "(he|she) is (on|off) (today|duty)", "(is|are) (he|she|they|you) (on|off|open|closed) (today|now|)", "(is|are) the (shop|bank|museum|road|stove|shops) (open|closed|on) (today|now|)", "did (he|she|they) (lock|close|open) the (car|shop|book)",
+    "play (chess|football|a game|cards)",
     "tell me a (joke|story|secret)", "who (is|was) the (president|king|author) of (france|that book|america)", "how (old|tall|far|long) is (the moon|he|the eiffel tower|that river)", "what is N (plus|times|minus) N", "translate (this|hello) into (french|german)",
     "(i|we) (have to|must|should) (go|leave|work|study) (now|soon|tomorrow)", "see you (later|tomorrow|soon)", "how are you (today|doing)", "good (morning|night|evening|afternoon)", "thank you very much (indeed|)", "what (did|do) you (say|think|mean)",
     "(the weather|rain|snow) (was|is) (nice|bad|terrible|lovely) (yesterday|in spain|there)", "i (like|love|hate) (the rain|music|this song|snow)", "this (song|movie|video) is (great|boring|too long)", "(time|music|light) is (money|life|everything)", "the (timer|clock|volume) of the (book|story|race)",
@@ -122,7 +155,10 @@ EN_OTHER = [
 ZH_OTHER = [
     "(不要|别|千万别)(打开|关掉|开|关)(L|F|S|C|D)", "(她|他|妈妈|有人|昨天谁)(打开|关掉|关了)(L|F|S)", "(L|F|S|C)(坏|很漂亮|太贵|很旧|真好看|修好)了", "我(喜欢|讨厌|买了|修好了)(L|F|S|C)", "A的(L|F|C|灯)(坏了|真漂亮|太大了|很好看)", "(L|F|S|C)(在哪里|哪里)买的", "(L|F|S|K)怎么用",
     "A(很大|很小|真乱|很干净|挺漂亮)", "(我们|我|他们)(昨天|一直|刚才)在A", "我把(钥匙|手机|书|包)忘在A了", "A去年(装修|刷成H)了", "我最喜欢H", "(车|房子|天空|衣服)是H的", "(大概|差不多)百分之N的(人|学生|选民)", "(花了|需要)N(分钟|小时|天)", "N个(人|苹果|学生)", "(火车|电影|会议)N点(开始|出发|结束)",
-    "她今年N岁", "给(妈妈|小明|医生|公司)打电话", "(下棋|踢球|打牌|玩游戏)吧", "(讲|说)(一个|个)(笑话|故事)", "(美国|法国)总统是谁", "(月亮|埃菲尔铁塔|长城)有多(远|高|长)", "N(加|减|乘)N等于几", "把(这个|你好)翻译成(法语|英语)", "我(该|得|要)(走|上班|学习|睡觉)了", "(明天|回头)见", "你(好|好吗|今天怎么样)",
+    "她今年N岁", "(妈妈|小明|医生|公司)(昨天|刚才)(来|打)过电话", "(L|F|S)为什么(开着|亮着|关了)", "(L|F|S|C|D)什么时候(开|关)的", "L(现在|)(多亮|是什么颜色)", "(Y|火锅)(真|很|太)(好吃|难吃|贵|辣|甜)(了|)", "(昨天|上周|刚才)(我|我们|他)(吃|喝|点)了(Y|外卖)", "Y(怎么做|的做法|是怎么来的|有什么营养|热量高吗)", "我(会|不会|学会)(做|煮)Y(了|)", "(他|她|妈妈)(喜欢|不爱|爱)吃Y", "Y", "Y和Y", "吃Y(对|会)(身体|发胖|上火)(好|)吗", "(不想|不要|别)(吃|喝|点)Y(了|)", "(外卖|餐厅|饭店)(太贵|到了|关门|倒闭)了", "(谁|有人)(吃|偷吃|点)了我的Y", "(妈妈|奶奶|他|她)做的Y(最|真|很|特别)(好吃|香|难吃)", "Y(多少钱|贵不贵|热量多少|辣不辣)", "Y(的历史|是哪里的|起源于哪里|是谁发明的)", "(冰箱里|家里|锅里)(有|还有|没有)Y(了|)", "(我|我们)(已经|刚|刚刚|从来没|不)(吃|喝)(过|了|)(Y|饭|晚饭)(了|)", "(这|那)(首歌|部电影|本书|个故事)讲的是Y",
+    "(他|她|他们)(昨天|每周|经常|刚才)(去|出去)吃(Y|饭)(了|)", "Y里(有|放了|没放)(糖|盐|辣椒|鸡蛋)", "(外卖|骑手|快递)(到了|来晚了|送错了|还没到)", "(他|她)(开|关)(着|了)(门|车|公司|店)", "(商店|银行|超市|公司|那家店|博物馆)(开|关)(门|着|了)(吗|没有|没|)", "(他|她|你)(睡|走|到|吃)了(吗|没有|没)", "(车|窗户|冰箱|煤气|水龙头)(关|锁)(好|上|)了(没|吗|没有)",
+    "这首歌我(听过|不喜欢|会唱)", "(请|拜托|)(不要|别|千万别)(打开|关上|关掉|拉开|锁上|开|关)(C|L|F|D|S|A的灯)", "(时间|日子)过得(真|好|太)快", "(考试|比赛|火车|电影)(还有|还剩)(多久|几天|几分钟)(结束|开始|)", "(他|会议|电影)(还有|还要|要)多久(到|结束|开始)", "(灯|光|风)(真|很|太)(美|大|好看)", "(地板|屋子|家里)(是|用)(木头|刚|新)(的|装修的|铺的)", "(我|他)(昨天|刚刚|上午)(扫|打扫|拖)(了|过)(地|房间)(了|)", "机器人(会|能|可以)(思考|唱歌|说话)(吗|)",
+    "(下棋|踢球|打牌|玩游戏)吧", "(讲|说)(一个|个)(笑话|故事)", "(美国|法国)总统是谁", "(月亮|埃菲尔铁塔|长城)有多(远|高|长)", "N(加|减|乘)N等于几", "把(这个|你好)翻译成(法语|英语)", "我(该|得|要)(走|上班|学习|睡觉)了", "(明天|回头)见", "你(好|好吗|今天怎么样)",
     "(早上|晚上|下午)好", "(非常|太)感谢(你|了)", "你(说|觉得|认为)(什么|呢)", "(昨天|那边|西班牙)的?天气(很好|不好|真糟)", "我(喜欢|讨厌)(下雨|音乐|这首歌)", "这(首歌|部电影)(真好听|太长了|很无聊)", "时间就是金钱", "(打开|合上)(书|盒子|冰箱|瓶子)", "(门|窗户|盒子)(开着|卡住了)", "(闭上|睁开)眼睛", "(向左|向右)(转|走)",
     "(穿|脱)(鞋|衣服)", "(开|停)车", "(别|不要)(说话|哭|闹)了", "(我的|那个)(机器人|电脑|手机)(坏了|很聪明|是新的)", "(加|放)(点盐|点糖|面粉)", "(洗|擦)(车|窗户|手)", "(朋友|同学|老师|邻居)(来|走|搬家)了", "(今天|昨天|上周)(我|我们)(去|在)(公园|学校|超市|爬山)(了|玩)", "他(考试|工作|生病|结婚)了",
     "L", "A", "A的", "L和L", "打开", "关", "开", "把", "把A", "打开A", "灯", "N", "百分之N", "H", "H的车", "什么", "多少", "把L", "设为", "调到", "请", "帮我", "A的灯", "把A的灯", "让L", "打开A的", "我想", "C", "调到百分之N", "L的", "在A",

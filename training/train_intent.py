@@ -55,9 +55,23 @@ def grams(tokens):
     return {k: c / length for k, c in counts.items()}
 
 
+def dishes():
+    """What the grammars' lists of dishes say, longest first; one Chinese character is part of too many words."""
+    words = set()
+    for lang in ("en", "zh"):
+        with open(os.path.join(ROOT, "grammars", lang, "common.yaml"), encoding="utf8") as f:
+            lists = yaml.safe_load(f)["lists"]
+        for name in ("dish", "rare_dish"):
+            for value in lists.get(name, {}).get("values", []):
+                said = value["in"] if isinstance(value, dict) else value
+                words.update(said.strip("()").split("|"))
+    words = sorted((w for w in words if len(w) > 1), key=len, reverse=True)
+    return re.compile("|".join(w if re.match(f"[{HAN}]", w) else rf"\b{w}\b" for w in words))
+
+
 def tokens(text):
-    """Tokens of a sentence that may hold class tokens; numbers and colours become theirs, as in resolve.rs."""
-    text = ZH_COLOR.sub("<color>", text.lower().replace("'", ""))
+    """Tokens of a sentence that may hold class tokens; numbers, colours and dishes become theirs, as in resolve.rs."""
+    text = DISH.sub("<dish>", ZH_COLOR.sub("<color>", text.lower().replace("'", "")))
     out = []
     for t in TOKEN.findall(text):
         number = t in EN_NUMBER or t in ZH_NUMBER or t[0].isdigit()
@@ -68,6 +82,9 @@ def tokens(text):
     return out
 
 
+DISH = dishes()
+
+
 # --- patterns ------------------------------------------------------------------------------------------------------
 def expand(pattern, lang, rng):
     """One sentence of a pattern of intent_sentences.py."""
@@ -75,8 +92,8 @@ def expand(pattern, lang, rng):
     while "(" in pattern:
         pattern = re.sub(r"\(([^()]*)\)", lambda m: rng.choice(m.group(1).split("|")), pattern)
     if lang == "en":
-        return re.sub(r"\b([LCFSKVDMAONH])\b", lambda m: said.CLASS[m.group(1)], pattern)
-    return re.sub(r"[LCFSKVDMAONH]", lambda m: said.CLASS[m.group()], pattern)
+        return re.sub(r"\b([LCFSKVDMAONHY])\b", lambda m: said.CLASS[m.group(1)], pattern)
+    return re.sub(r"[LCFSKVDMAONHY]", lambda m: said.CLASS[m.group()], pattern)
 
 
 class Grammar:
@@ -120,6 +137,8 @@ class Grammar:
             wanted = [wanted] if isinstance(wanted, str) else wanted or ["light", "fan", "switch", "climate"]
             known = [d for d in wanted if d not in banned]
             return f"<name:{self.rng.choice(known)}>" if known else "WILD"
+        if name in ("dish", "rare_dish"):
+            return "<dish>"
         entry = {**self.lists, **block.get("lists", {})}[name]
         if entry.get("wildcard"):
             return "WILD"
@@ -170,7 +189,7 @@ def build(rng):
         for intent, block in grammar.blocks:
             label = intent if intent in known else OOS if intent.startswith("Hass") else intent
             if label not in known:
-                label = OOS  # shopping lists, restaurants: their free words are for the templates
+                label = OOS  # shopping lists, calls, messages: their free words are for the templates
             for _ in range(100):
                 t = grammar.sentence(block)
                 if "WILD" not in t:

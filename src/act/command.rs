@@ -52,7 +52,7 @@ pub fn faults(home: &Home, file: &str) -> Vec<Fault> {
 }
 
 /// Keys of a template's `payload`.
-const TEMPLATE_KEYS: [&str; 13] = [
+const TEMPLATE_KEYS: [&str; 14] = [
     "on",
     "off",
     "brightness",
@@ -61,6 +61,7 @@ const TEMPLATE_KEYS: [&str; 13] = [
     "color_temp",
     "position",
     "temperature",
+    "speed",
     "volume",
     "play",
     "pause",
@@ -79,6 +80,7 @@ fn samples(capability: Capability) -> &'static [Operation] {
         Capability::ColorTemp => &[O::ColorTemp { kelvin: 4000.0 }],
         Capability::Position => &[O::Position(0.5)],
         Capability::Temperature => &[O::Temperature(20.0)],
+        Capability::Speed => &[O::Speed(0.5)],
         Capability::Volume => &[O::Volume(0.5)],
         Capability::Media => &[
             O::Media(MediaKey::Play),
@@ -151,6 +153,10 @@ fn zigbee2mqtt(entity: &Entity, operation: &Operation) -> Option<Value> {
         Operation::ColorTemp { kelvin } => json!({ "color_temp": whole(1e6 / kelvin.max(1.0)) }),
         Operation::Position(position) => json!({ "position": whole(share(*position) * 100.0) }),
         Operation::Temperature(celsius) => json!({ "occupied_heating_setpoint": tenth(*celsius) }),
+        // Fans have three steps there, by name.
+        Operation::Speed(speed) => {
+            json!({ "fan_mode": if *speed <= 0.34 { "low" } else if *speed <= 0.67 { "medium" } else { "high" } })
+        }
         Operation::Volume(_) | Operation::Media(_) => return None,
     })
 }
@@ -162,7 +168,9 @@ fn template(payload: &BTreeMap<String, String>, operation: &Operation) -> Option
     let fill = |value: Value| text.replace("{value}", &value.to_string());
     let text = match operation {
         Operation::TurnOn | Operation::TurnOff | Operation::Media(_) => text.clone(),
-        Operation::Brightness(x) | Operation::Position(x) | Operation::Volume(x) => fill(whole(share(*x) * 100.0)),
+        Operation::Brightness(x) | Operation::Position(x) | Operation::Speed(x) | Operation::Volume(x) => {
+            fill(whole(share(*x) * 100.0))
+        }
         Operation::BrightnessStep(step) => fill(whole(step.clamp(-1.0, 1.0) * 100.0)),
         Operation::ColorTemp { kelvin } => fill(whole(*kelvin)),
         Operation::Temperature(celsius) => fill(tenth(*celsius)),
@@ -192,6 +200,7 @@ fn key_of(operation: &Operation) -> &'static str {
         Operation::ColorTemp { .. } => "color_temp",
         Operation::Position(_) => "position",
         Operation::Temperature(_) => "temperature",
+        Operation::Speed(_) => "speed",
         Operation::Volume(_) => "volume",
         Operation::Media(MediaKey::Play) => "play",
         Operation::Media(MediaKey::Pause) => "pause",
@@ -206,6 +215,7 @@ fn is_finite(operation: &Operation) -> bool {
         | Operation::BrightnessStep(x)
         | Operation::Position(x)
         | Operation::Temperature(x)
+        | Operation::Speed(x)
         | Operation::Volume(x)
         | Operation::ColorTemp { kelvin: x } => x.is_finite(),
         Operation::Color { hue, saturation } => hue.is_finite() && saturation.is_finite(),
@@ -255,6 +265,7 @@ mod tests {
             ("light", TurnOn, json!({"state": "ON"})),
             ("light", TurnOff, json!({"state": "OFF"})),
             ("fan", TurnOn, json!({"state": "ON"})),
+            ("fan", Operation::Speed(0.5), json!({"fan_mode": "medium"})),
             ("valve", TurnOff, json!({"state": "OFF"})),
             ("cover", TurnOn, json!({"state": "OPEN"})),
             ("cover", TurnOff, json!({"state": "CLOSE"})),

@@ -42,7 +42,7 @@ fn ask(lang: Lang, hypotheses: Vec<Hypothesis>) -> Ask {
 
 fn both(lang: Lang, intent: &str, slots: &str) -> (Answer, Answer) {
     let ask = ask(lang, vec![hypothesis(intent, slots, 1.0)]);
-    (Siri::new(home()).bid(&ask), Tmall::new(home(), "tiebreak").bid(&ask))
+    (Siri::new(home(), "tiebreak").bid(&ask), Tmall::new(home(), "tiebreak").bid(&ask))
 }
 
 fn bid(answer: Answer) -> Bid {
@@ -74,7 +74,7 @@ fn declined(answer: Answer) -> String {
 fn slots_find_their_things() {
     use Operation::{Brightness, Position, Temperature, TurnOff, TurnOn};
     let red = Operation::Color { hue: 0.0, saturation: 1.0 };
-    let table: [(&str, &str, &str, Operation, Risk); 16] = [
+    let table: [(&str, &str, &str, Operation, Risk); 18] = [
         ("HassTurnOn", "area=living_room domain=light", "light.living_room_ceiling", TurnOn, Risk::Low),
         ("HassTurnOff", "name=light.kitchen", "light.kitchen", TurnOff, Risk::Low),
         ("HassTurnOn", "name=厨房灯", "light.kitchen", TurnOn, Risk::Low),
@@ -90,6 +90,8 @@ fn slots_find_their_things() {
         ("HassTurnOff", "name=lock.front_door", "lock.front_door", TurnOff, Risk::High),
         ("HassTurnOn", "name=scene.movie", "scene.movie", TurnOn, Risk::Low),
         ("HassTurnOn", "area=bedroom", "light.bedroom_lamp fan.bedroom climate.bedroom", TurnOn, Risk::Medium),
+        ("HassFanSetSpeed", "name=fan.bedroom percentage=66", "fan.bedroom", Operation::Speed(0.66), Risk::Low),
+        ("HassFanSetSpeed", "area=bedroom percentage=0", "fan.bedroom", TurnOff, Risk::Low),
         ("HassSetVolume", "volume_level=30", "media_player.tv", Operation::Volume(0.3), Risk::Low),
     ];
     for (intent, slots, targets, operation, risk) in table {
@@ -148,6 +150,17 @@ fn each_has_its_own_world() {
     assert_eq!((command.message.topic.as_str(), risk), ("tiebreak/request/tmall", Risk::Low));
     assert_eq!(command.message.payload["slots"]["query"], "火锅");
     assert_eq!(command.message.payload["id"], "1");
+    let (siri, tmall) = both(Lang::En, "TiebreakCall", "contact=mum");
+    for (answer, topic) in [(siri, "tiebreak/request/siri"), (tmall, "tiebreak/request/tmall")] {
+        let Bid { proposal: Proposal::Publish(command), risk, .. } = bid(answer) else { panic!("no request") };
+        assert_eq!((command.message.topic.as_str(), risk), (topic, Risk::Medium));
+        assert_eq!(command.message.payload["slots"]["contact"], "mum");
+    }
+    let (siri, tmall) = both(Lang::En, "TiebreakMessage", "contact=mum message=hello");
+    assert!(matches!(bid_of(siri), Proposal::Publish(_)));
+    assert!(declined(tmall).contains("TiebreakMessage"));
+    let (siri, tmall) = both(Lang::En, "HassRespond", "response=welcome");
+    assert_eq!((bid_of(siri), bid_of(tmall)), (Proposal::Reply("welcome".into()), Proposal::Reply("welcome".into())));
     // Pink is no colour of AliGenie's, 10 000 K none of HomeKit's.
     let (siri, tmall) = both(Lang::En, "HassLightSet", "name=light.living_room_ceiling color=pink");
     action(siri);
@@ -178,9 +191,9 @@ fn the_best_reading_that_can_be_done_is_bid_on() {
         hypothesis("HassTurnOn", "area=kitchen domain=fan", 0.8),
         hypothesis("HassTurnOn", "area=kitchen domain=light", 0.2),
     ];
-    let bid = bid(Siri::new(home()).bid(&ask(Lang::En, hypotheses)));
+    let bid = bid(Siri::new(home(), "tiebreak").bid(&ask(Lang::En, hypotheses)));
     assert!((bid.confidence - 0.2 * 0.97).abs() < 1e-6);
-    assert_eq!(declined(Siri::new(home()).bid(&ask(Lang::En, Vec::new()))), "nothing was understood");
+    assert_eq!(declined(Siri::new(home(), "tiebreak").bid(&ask(Lang::En, Vec::new()))), "nothing was understood");
     let (siri, tmall) = both(Lang::Zh, "HassNevermind", "");
     assert!(matches!((bid_of(siri), bid_of(tmall)), (Proposal::Reply(_), Proposal::Reply(_))));
 }
@@ -202,6 +215,7 @@ fn homekit_writes_and_aligenie_directives() {
     assert_eq!(hap("cover.garage_door", Operation::TurnOn), Ok(("TargetDoorState", 0.0)));
     assert_eq!(hap("climate.bedroom", Operation::Temperature(20.96)), Ok(("TargetTemperature", 21.0)));
     assert!(hap("climate.bedroom", Operation::Temperature(9.0)).is_err());
+    assert_eq!(hap("fan.bedroom", Operation::Speed(0.66)), Ok(("RotationSpeed", 66.0)));
     assert_eq!(hap("vacuum.robot", Operation::TurnOn), Err("HomeKit has no vacuum cleaner".into()));
 
     let ali = |id, op| tmall::directive(entity(id), &op).map(|d| (d.device_type, d.name, d.value));
@@ -216,6 +230,7 @@ fn homekit_writes_and_aligenie_directives() {
     assert!(hot.contains("INVALIDATE_PARAMS"), "{hot}");
     let step = ali("fan.bedroom", Operation::BrightnessStep(0.1)).expect_err("fans do not glow");
     assert!(step.contains("DEVICE_NOT_SUPPORT_FUNCTION"), "{step}");
+    assert_eq!(ali("fan.bedroom", Operation::Speed(0.66)), ok("fan", "SetWindSpeed", "2"));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Hypotheses -> bids -> one verdict.
 //!
 //! `handler` says what may bid, `siri` and `tmall` bid (with `operations` and `targets` to read what is asked
-//! and of which things), `remote` knows the handlers outside the process, `llm` is the one of last resort, `arbiter`
-//! decides by the `rules`, `track` knows how everyone did before, `auction` runs one round of it in real time.
+//! and of which things, and `requests` for what lies beyond the house), `remote` knows the handlers outside the
+//! process, `llm` is the one of last resort, `arbiter` decides by the `rules`, `track` knows how everyone did before,
+//! `auction` runs one round of it in real time.
 
 pub mod arbiter;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod handler_tests;
 pub mod llm;
 pub mod operations;
 pub mod remote;
+mod requests;
 pub mod rules;
 pub mod siri;
 pub mod targets;

@@ -26,6 +26,10 @@ pub fn asked(hypothesis: &Hypothesis) -> Result<Asked, String> {
         "HassTurnOff" => (Operation::TurnOff, &[]),
         "HassLightSet" => (light(hypothesis)?, &["light"]),
         "HassSetPosition" => (Operation::Position(percent(hypothesis, "position")?), &["cover", "valve"]),
+        "HassFanSetSpeed" => match percent(hypothesis, "percentage")? {
+            0.0 => (Operation::TurnOff, &["fan"]),
+            speed => (Operation::Speed(speed), &["fan"]),
+        },
         "HassClimateSetTemperature" if hypothesis.slots.contains_key("temperature_step") => {
             return Err("the temperature that is set now is not known here: say how many degrees it shall be".into());
         }
@@ -54,6 +58,7 @@ pub fn takes(entity: &Entity, operation: &Operation) -> bool {
         Operation::ColorTemp { .. } => &[C::ColorTemp],
         Operation::Position(_) => &[C::Position],
         Operation::Temperature(_) => &[C::Temperature],
+        Operation::Speed(_) => &[C::Speed],
         Operation::Volume(_) => &[C::Volume],
         Operation::Media(_) => &[C::Media],
     };
@@ -70,6 +75,7 @@ pub fn verb(operation: &Operation) -> &'static str {
         Operation::ColorTemp { .. } => "change its colour temperature",
         Operation::Position(_) => "be set to a position",
         Operation::Temperature(_) => "be set to a temperature",
+        Operation::Speed(_) => "change its speed",
         Operation::Volume(_) => "change its volume",
         Operation::Media(_) => "play or pause",
     }

@@ -1,15 +1,17 @@
 //! The Siri-style handler: HomeKit's view of the house.
 //!
 //! It knows services, characteristics and their ranges (HAP specification R2, chapters 8 and 9), no vacuum
-//! cleaners and nothing outside the house; its zones are the storeys of the home file. It never talks to Apple: Siri has no interface for text.
+//! cleaners; its zones are the storeys of the home file. Calls, messages, appointments and lists it passes on as a
+//! request that another program may carry out. It never talks to Apple: Siri has no interface for text.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::handler::Handler;
+use super::requests::Requests;
 use super::targets::{self, Assistant, Offer, is_a_way_in, the};
-use crate::facts::bid::{Action, Answer, Ask, MediaKey, Operation, Proposal, Risk};
+use crate::facts::bid::{Action, Answer, Ask, MediaKey, Operation, Risk};
 use crate::facts::home::{Entity, Home};
 use crate::facts::intent::{Hypothesis, Lang};
 
@@ -21,15 +23,27 @@ pub const NAME: &str = "siri";
 const FACTOR_EN: f32 = 0.97;
 const FACTOR_ZH: f32 = 0.90;
 
+/// What it passes on. Somebody's telephone rings: a mistake is worse than a wrong lamp.
+const REQUESTS: [(&str, Risk); 7] = [
+    ("TiebreakCall", Risk::Medium),
+    ("TiebreakMessage", Risk::Medium),
+    ("TiebreakCalendarAdd", Risk::Low),
+    ("TiebreakCalendarGet", Risk::Low),
+    ("HassBroadcast", Risk::Medium),
+    ("HassShoppingListAddItem", Risk::Low),
+    ("HassListAddItem", Risk::Low),
+];
+
 /// The Siri-style handler.
 pub struct Siri {
     home: Arc<Home>,
+    requests: Requests,
 }
 
 impl Siri {
-    /// A handler for `home`.
-    pub fn new(home: Arc<Home>) -> Self {
-        Self { home }
+    /// A handler for `home`; requests beyond the house go to `<base>/request/siri`.
+    pub fn new(home: Arc<Home>, base: &str) -> Self {
+        Self { home, requests: Requests::new(NAME, base, &REQUESTS) }
     }
 }
 
@@ -47,7 +61,7 @@ impl Handler for Siri {
             Lang::En => FACTOR_EN,
             Lang::Zh => FACTOR_ZH,
         };
-        targets::bid_on_best(ask, factor, |h| self.offer(h, ask.lang))
+        targets::bid_on_best(ask, factor, |h| self.offer(h, ask))
     }
 
     fn native(&self, _: &str, action: &Action) -> Option<Value> {
@@ -58,10 +72,9 @@ impl Handler for Siri {
 }
 
 impl Siri {
-    fn offer(&self, h: &Hypothesis, lang: Lang) -> Result<Offer, String> {
-        if h.intent == "HassNevermind" {
-            let words = if lang == Lang::Zh { "好的，不用了。" } else { "OK, never mind." };
-            return Ok(Offer { proposal: Proposal::Reply(words.into()), risk: Risk::Low, share: 1.0 });
+    fn offer(&self, h: &Hypothesis, ask: &Ask) -> Result<Offer, String> {
+        if let Some(offer) = self.requests.offer(h, ask) {
+            return Ok(offer);
         }
         let fits = |entity: &Entity, operation: &Operation| writes(entity, operation).map(|_| ());
         Assistant { name: NAME, home: &self.home, fits: &fits }.offer(h)
@@ -116,6 +129,7 @@ pub type Characteristic = (&'static str, &'static str);
 
 const ON: Characteristic = ("On", "25");
 const ACTIVE: Characteristic = ("Active", "B0");
+const ROTATION_SPEED: Characteristic = ("RotationSpeed", "29");
 const ACTION_SET: Characteristic = ("ActionSet", "");
 const LOCK_TARGET_STATE: Characteristic = ("LockTargetState", "1E");
 const TARGET_DOOR_STATE: Characteristic = ("TargetDoorState", "32");
@@ -180,6 +194,7 @@ pub fn writes(entity: &Entity, operation: &Operation) -> Result<Vec<Write>, Stri
     match (service, operation) {
         (S::Lightbulb | S::Switch | S::Fan, Operation::TurnOn) => ok(ON, 1.0),
         (S::Lightbulb | S::Switch | S::Fan, Operation::TurnOff) => ok(ON, 0.0),
+        (S::Fan, Operation::Speed(speed)) => ok(ROTATION_SPEED, (speed * 100.0).round()),
         (S::Valve | S::Television, Operation::TurnOn) => ok(ACTIVE, 1.0),
         (S::Valve | S::Television, Operation::TurnOff) => ok(ACTIVE, 0.0),
         (S::Scene, Operation::TurnOn) => ok(ACTION_SET, 1.0),

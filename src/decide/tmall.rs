@@ -1,7 +1,8 @@
 //! The Tmall-Genie-style handler: AliGenie's view of the house, and requests beyond it.
 //!
 //! It knows device types, directives and error codes of the AliGenie smart-home protocol (version 2, and version 1
-//! for what version 2 has no attribute for), speaks Chinese first, and passes wishes for food and orders on as a request that another program may carry out. It never
+//! for what version 2 has no attribute for), speaks Chinese first, and passes wishes for food, orders and calls on as
+//! a request that another program may carry out. It never
 //! talks to Alibaba: the Genie has no local interface.
 
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::handler::Handler;
 use super::operations::{COLORS, verb};
+use super::requests::Requests;
 use super::targets::{self, Assistant, Offer, the};
-use crate::facts::bid::{Action, Answer, Ask, Command, MediaKey, Message, Operation, Proposal, Risk};
+use crate::facts::bid::{Action, Answer, Ask, MediaKey, Operation, Risk};
 use crate::facts::home::{Entity, EntityId, Home};
 use crate::facts::intent::{Hypothesis, Lang};
 
@@ -23,16 +25,28 @@ pub const NAME: &str = "tmall";
 const FACTOR_ZH: f32 = 0.98;
 const FACTOR_EN: f32 = 0.85;
 
+/// What it passes on. Money is spent, or somebody's telephone rings: there a mistake is worse than a wrong lamp.
+const REQUESTS: [(&str, Risk); 8] = [
+    ("TiebreakEatOut", Risk::Low),
+    ("TiebreakOrder", Risk::Medium),
+    ("TiebreakBuy", Risk::Medium),
+    ("TiebreakCall", Risk::Medium),
+    ("TiebreakCalendarAdd", Risk::Low),
+    ("TiebreakCalendarGet", Risk::Low),
+    ("HassShoppingListAddItem", Risk::Low),
+    ("HassListAddItem", Risk::Low),
+];
+
 /// The Tmall-Genie-style handler.
 pub struct Tmall {
     home: Arc<Home>,
-    request_topic: String,
+    requests: Requests,
 }
 
 impl Tmall {
     /// A handler for `home`; requests beyond the house go to `<base>/request/tmall`.
     pub fn new(home: Arc<Home>, base: &str) -> Self {
-        Self { home, request_topic: format!("{base}/request/{NAME}") }
+        Self { home, requests: Requests::new(NAME, base, &REQUESTS) }
     }
 }
 
@@ -66,26 +80,11 @@ impl Handler for Tmall {
 
 impl Tmall {
     fn offer(&self, h: &Hypothesis, ask: &Ask) -> Result<Offer, String> {
-        let whole = |proposal, risk| Ok(Offer { proposal, risk, share: 1.0 });
-        match h.intent.as_str() {
-            "HassNevermind" => {
-                let words = if ask.lang == Lang::Zh { "好的，不用了。" } else { "OK, never mind." };
-                whole(Proposal::Reply(words.into()), Risk::Low)
-            }
-            "TiebreakEatOut" => whole(self.request(h, ask), Risk::Low),
-            // Money is spent: a mistake is worse than a wrong lamp.
-            "TiebreakOrder" => whole(self.request(h, ask), Risk::Medium),
-            _ => {
-                let fits = |entity: &Entity, operation: &Operation| directive(entity, operation).map(|_| ());
-                Assistant { name: NAME, home: &self.home, fits: &fits }.offer(h)
-            }
+        if let Some(offer) = self.requests.offer(h, ask) {
+            return Ok(offer);
         }
-    }
-
-    fn request(&self, h: &Hypothesis, ask: &Ask) -> Proposal {
-        let payload = json!({ "id": ask.id, "lang": ask.lang, "intent": h.intent, "slots": h.slots });
-        let message = Message { topic: self.request_topic.clone(), payload, qos: 1, retain: false };
-        Proposal::Publish(Command { message, and: Vec::new() })
+        let fits = |entity: &Entity, operation: &Operation| directive(entity, operation).map(|_| ());
+        Assistant { name: NAME, home: &self.home, fits: &fits }.offer(h)
     }
 }
 
@@ -201,6 +200,8 @@ pub fn directive(entity: &Entity, operation: &Operation) -> Result<Directive, St
             }
             both("SetTemperature", "temperature", t.to_string(), json!(t))
         }
+        // The protocol leaves the steps to the maker too; three are what fans usually have.
+        ("fan", Operation::Speed(speed)) => ok("SetWindSpeed", "windspeed", format!("{}", (speed * 3.0).ceil())),
         ("curtain", Operation::Position(p)) => ok("SetPosition", "position", percent(p).to_string()),
         ("television", Operation::Volume(v)) => ok("SetVolume", "volume", percent(v).to_string()),
         ("television", Operation::Media(MediaKey::Play)) => ok("Continue", "powerstate", "on".into()),

@@ -60,6 +60,8 @@ pub enum Operation {
     Position(f64),
     /// Target temperature in degrees Celsius.
     Temperature(f64),
+    /// Speed of a fan, 0..=1 of the device's range.
+    Speed(f64),
     /// Volume, 0..=1.
     Volume(f64),
     /// A key of a player.

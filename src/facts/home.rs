@@ -59,6 +59,8 @@ pub enum Capability {
     Lock,
     /// A target temperature.
     Temperature,
+    /// Speed of a fan.
+    Speed,
     /// Volume.
     Volume,
     /// Play, pause, next, previous.
@@ -79,7 +81,7 @@ pub enum Mqtt {
         topic: String,
     },
     /// Any topic with the user's own payloads: `on`, `off`, `play`, `pause`, `next`, `previous`; with `{value}`
-    /// filled in `brightness`, `position`, `volume` (percent), `color_temp` (kelvin), `temperature` (degrees
+    /// filled in `brightness`, `position`, `speed`, `volume` (percent), `color_temp` (kelvin), `temperature` (degrees
     /// Celsius); with `{hue}` (degrees) and `{saturation}` (percent) filled in `color`.
     Template {
         /// Published to as it stands.

@@ -20,8 +20,8 @@ pub enum Step {
     List { list: u32, slot: u32 },
     /// A number of range `range` into slot `slot`.
     Range { range: u32, slot: u32 },
-    /// Any words into slot `slot`.
-    Wildcard { slot: u32 },
+    /// Any words into slot `slot`, unless they begin with one of `excepted[except]`.
+    Wildcard { slot: u32, except: u32 },
 }
 
 /// What a list is about; the home's own lists are checked against each other.
@@ -137,8 +137,12 @@ pub struct Automaton {
     pub origins: Vec<Origin>,
     /// Lists by number.
     pub lists: Vec<SlotList>,
+    /// Number of each list that sentence files define, with its name there; several where contexts differ.
+    pub list_names: Vec<(String, u32)>,
     /// Ranges by number.
     pub ranges: Vec<Range>,
+    /// Words with which wildcards must not begin, by number.
+    pub excepted: Vec<Vec<Box<[char]>>>,
     /// Slot names by number.
     pub slots: Vec<String>,
     /// Words that may stand anywhere.

@@ -38,7 +38,7 @@ pub struct Compiler {
 enum Compiled {
     List(u32),
     Range(u32),
-    Wildcard,
+    Wildcard(u32),
 }
 
 /// What stays the same while one sentence is compiled.
@@ -216,7 +216,7 @@ impl Compiler {
             match compiled {
                 Compiled::List(list) => Step::List { list, slot },
                 Compiled::Range(range) => Step::Range { range, slot },
-                Compiled::Wildcard => Step::Wildcard { slot },
+                Compiled::Wildcard(except) => Step::Wildcard { slot, except },
             },
         ))
     }
@@ -242,6 +242,9 @@ impl Compiler {
             }
             (None, None) => return Err(format!("there is no list {{{name}}}")),
         };
+        if let Compiled::List(number) = compiled {
+            self.automaton.list_names.push((name.to_owned(), number));
+        }
         self.shared.insert(key, compiled);
         Ok(compiled)
     }
@@ -261,7 +264,11 @@ impl Compiler {
                 self.automaton.ranges.push(number_range(range)?);
                 Ok(Compiled::Range(self.automaton.ranges.len() as u32 - 1))
             }
-            (None, None, true) => Ok(Compiled::Wildcard),
+            (None, None, true) => {
+                let words = raw.except.iter().map(|w| normalise(w)).filter(|w| !w.is_empty());
+                self.automaton.excepted.push(words.map(Vec::into_boxed_slice).collect());
+                Ok(Compiled::Wildcard(self.automaton.excepted.len() as u32 - 1))
+            }
             _ => Err("it needs one of values, range and wildcard: true".to_owned()),
         }
     }

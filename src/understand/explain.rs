@@ -223,6 +223,7 @@ fn words_for(why: &Contradiction, automaton: &Automaton) -> String {
         Contradiction::Elsewhere => "the thing that is named is not in the place that is named".to_owned(),
         Contradiction::OtherFloor => "the room that is named is not on the floor that is named".to_owned(),
         Contradiction::NoRoom => "it names no room, and in which room it was said is not known".to_owned(),
+        Contradiction::NoCommand => "what is to be done later is no command".to_owned(),
         Contradiction::Context(key) if key == "area" => "in which room it was said is not known".to_owned(),
         Contradiction::Context(key) => format!("it requires another {key}"),
     }
@@ -352,7 +353,7 @@ fn expected(automaton: &Automaton, states: &BTreeSet<u32>, begun: &str) -> Vec<S
                 Step::Range { range, slot } => {
                     add(range_shown(&automaton.slots[*slot as usize], &automaton.ranges[*range as usize]));
                 }
-                Step::Wildcard { slot } => add(format!("{{{}}} (any words)", automaton.slots[*slot as usize])),
+                Step::Wildcard { slot, .. } => add(format!("{{{}}} (any words)", automaton.slots[*slot as usize])),
             }
         }
     }

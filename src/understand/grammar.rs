@@ -30,8 +30,8 @@ pub fn embedded_grammars() -> Vec<GrammarSource> {
         };
     }
     let mut all = Vec::new();
-    all.extend(shipped!(Lang::En, "en": "common" "switching" "lights" "openings" "climate" "media" "daily"));
-    all.extend(shipped!(Lang::Zh, "zh": "common" "switching" "lights" "openings" "climate" "media" "daily"));
+    all.extend(shipped!(Lang::En, "en": "common" "switching" "lights" "openings" "climate" "media" "daily" "people"));
+    all.extend(shipped!(Lang::Zh, "zh": "common" "switching" "lights" "openings" "climate" "media" "daily" "people"));
     all
 }
 
@@ -223,7 +223,8 @@ fn home_lists(home: &Home, lang: Lang) -> HashMap<&'static str, SlotList> {
     let (mut names, mut areas, mut floors) = (list(ListKind::Name), list(ListKind::Area), list(ListKind::Floor));
     for entity in &home.entities {
         let mut context = BTreeMap::from([("domain".to_owned(), entity.id.domain().to_owned())]);
-        if let Some(area) = &entity.area {
+        // A robot goes where it is sent: the room that is named with it is the one it shall clean.
+        if let Some(area) = entity.area.as_ref().filter(|_| entity.id.domain() != "vacuum") {
             context.insert("@area".to_owned(), area.clone());
             if let Some(floor) = home.area(area).and_then(|a| a.floor.clone()) {
                 context.insert("@floor".to_owned(), floor);

@@ -237,9 +237,13 @@ impl Sweep<'_> {
                     }
                 }
             }
-            Step::Wildcard { slot } => {
+            Step::Wildcard { slot, except } => {
                 let from = self.value_start(pos);
                 if from >= text.len() || text[from] == ' ' || !is_boundary(text, from) {
+                    return;
+                }
+                let begins = |w: &[char]| text[from..].starts_with(w) && is_boundary(text, from + w.len());
+                if self.automaton.excepted[*except as usize].iter().any(|w| begins(w)) {
                     return;
                 }
                 for end in from + 1..=text.len() {

@@ -33,11 +33,20 @@ const HYPOTHESES_MAX: usize = 8;
 /// How sharply a better-fitting reading wins: weight is exp(-SHARPNESS x cost).
 const SHARPNESS: f32 = 2.0;
 
+/// The slot of a timer that holds what is to be done when it ends, in words. Home Assistant's name.
+const LATER: &str = "conversation_command";
+
 /// Words that begin a question and no request.
 const QUESTIONS: [&str; 18] = [
     "is", "are", "was", "were", "did", "does", "do", "has", "have", "had", "why", "when", "who", "where", "which",
     "should", "any", "what",
 ];
+
+/// Deeds that are forbidden with words like "don't"; "I don't want the fan on" is none.
+const FORBIDDEN: [&str; 12] =
+    ["turn ", "switch ", "open ", "close ", "shut ", "lock ", "unlock ", "set ", "start ", "stop ", "put ", "make "];
+/// The same in Chinese.
+const FORBIDDEN_HAN: [&str; 8] = ["打开", "关上", "关掉", "关", "拉", "锁", "解锁", "启动"];
 
 /// What texts mean in one home.
 pub struct Understanding {
@@ -70,6 +79,8 @@ pub(super) enum Contradiction {
     OtherFloor,
     /// No room was named, and the listening device's is not known.
     NoRoom,
+    /// What is to be done later is no command.
+    NoCommand,
     /// What the block requires of this context key is not so.
     Context(String),
 }
@@ -103,9 +114,10 @@ impl Understanding {
         if !faults.is_empty() {
             return Err(faults);
         }
+        let spotter = Spotter::new(home, languages.iter().map(|l: &Language| &l.automaton));
         Ok(Self {
             languages,
-            spotter: Spotter::new(home),
+            spotter,
             names: (home.entities.iter().map(|e| (e.id.0.clone(), e.names.clone())))
                 .chain(home.areas.iter().map(|a| (a.id.clone(), a.names.clone())))
                 .chain(home.floors.iter().map(|f| (f.id.clone(), f.names.clone())))
@@ -214,6 +226,12 @@ impl Understanding {
                     value.out.clone()
                 }
             };
+            if automaton.slots[*slot as usize] == LATER
+                && let Filled::Words(from, to) = filled
+                && !self.is_command(automaton, &text[*from..*to])
+            {
+                return Err(Contradiction::NoCommand);
+            }
             // A slot said twice with two values is no command.
             let name = &automaton.slots[*slot as usize];
             if slots.get(name).is_some_and(|old| *old != value) {
@@ -250,6 +268,14 @@ impl Understanding {
             }
         }
         Ok(slots)
+    }
+
+    /// Whether some template makes a command of `words` that can be carried out at once.
+    fn is_command(&self, automaton: &Automaton, words: &[char]) -> bool {
+        // Nothing is put off twice: that would try every part of every part.
+        let later = |r: &Reading| r.filled.iter().any(|(slot, _)| automaton.slots[*slot as usize] == LATER);
+        let readings = automaton.readings(words, false);
+        readings.iter().any(|r| !later(r) && self.slots(automaton, r, words).is_ok())
     }
 
     /// How much a reading assumes: small for a thing called by its name, larger for a room and a class of
@@ -289,15 +315,17 @@ impl Understanding {
 
     fn classified(&self, text: &[char], lang: Option<Lang>) -> (Option<Lang>, Vec<Hypothesis>) {
         let Some(classifier) = &self.classifier else { return (lang, Vec::new()) };
-        // The classifier knows no questions about the house: "are all the lights off" would switch them off.
+        // A question must not become a deed: "are all the lights off" would switch them off.
         let first: String = text.iter().take_while(|c| **c != ' ').collect();
-        if QUESTIONS.contains(&first.as_str()) {
+        let is_question = QUESTIONS.contains(&first.as_str());
+        if forbids(text) {
             return (lang, Vec::new());
         }
         let lang = lang.unwrap_or(by_characters(text));
         // A panic elsewhere cannot leave the model half changed: it holds weights only.
         let mut classifier = classifier.lock().unwrap_or_else(PoisonError::into_inner);
         let found = classifier.hypothesis(&self.spotter.spot(text), lang);
+        let found = found.filter(|h| !is_question || h.intent.starts_with("HassGet"));
         (found.as_ref().map(|_| lang), found.into_iter().collect())
     }
 }
@@ -312,6 +340,17 @@ impl Language {
         let has_han = || text.iter().copied().any(normalise::is_han);
         sound::corrected(text, &self.vocabulary).or_else(|| has_han().then(|| (text.to_vec(), 0)))
     }
+}
+
+/// Whether a text forbids a deed ("please don't close the curtains", 别关窗帘): to the classifier it looks like one.
+fn forbids(text: &[char]) -> bool {
+    let text: String = text.iter().collect();
+    let after = |negation: &str, deeds: &[&str]| {
+        let rests = text.match_indices(negation).map(|(at, _)| text[at + negation.len()..].trim_start());
+        rests.into_iter().any(|rest| deeds.iter().any(|deed| rest.starts_with(deed)))
+    };
+    ["dont ", "never ", "do not ", "not "].iter().any(|n| after(n, &FORBIDDEN))
+        || ["别", "不要", "不准", "不许"].iter().any(|n| after(n, &FORBIDDEN_HAN))
 }
 
 /// The language of a text that no template knows.
@@ -349,7 +388,9 @@ fn vocabulary(automaton: &Automaton) -> BTreeSet<Vec<char>> {
         _ => None,
     });
     let said = automaton.lists.iter().flat_map(|l| l.said.values().flatten()).map(|(words, _, _)| &words[..]);
-    let words = texts.chain(said).flat_map(|t| t.split(|c| *c == ' '));
+    // Words that make free words something else are no mistakes for others either.
+    let excepted = automaton.excepted.iter().flatten().map(|words| &words[..]);
+    let words = texts.chain(said).chain(excepted).flat_map(|t| t.split(|c| *c == ' '));
     words.filter(|w| w.iter().all(char::is_ascii_lowercase)).map(<[char]>::to_vec).collect()
 }
 

@@ -1,11 +1,15 @@
-//! Finds in a free text what the home knows: names, rooms, floors, numbers, colours, classes of things.
+//! Finds in a free text what the home and the sentence files know: names, rooms, floors, numbers, colours, classes
+//! of things, dishes.
 //!
 //! The classifier sees the text with these replaced by class tokens, and its slots are filled from them.
 //! Nothing is guessed here: what is not named is not found.
 
+use std::collections::HashMap;
+
 use crate::facts::home::{Home, Names};
 use crate::facts::intent::{SlotValue, Slots};
 
+use super::automaton::Automaton;
 use super::normalise::{is_boundary, is_han, normalise};
 use super::numbers;
 
@@ -39,6 +43,19 @@ const TIMES: [(&[&str], &str); 3] = [
     (&["hour", "hours", "小时"], "hours"),
 ];
 
+/// Lists of the sentence files that hold what one can eat and drink.
+const DISHES: [&str; 2] = ["dish", "rare_dish"];
+
+/// What things may be asked to be: words, or parts of Chinese sentences; state. Longer ones first.
+const STATES: [(&[&str], &str); 6] = [
+    (&["没锁", "没上锁", "unlocked"], "unlocked"),
+    (&["锁", "locked", "bolted"], "locked"),
+    (&["开", "亮", "转", "工作", "运行", "on", "running", "lit"], "on"),
+    (&["关", "灭", "熄", "停", "off", "out"], "off"),
+    (&["拉开", "升起", "open", "opened", "up"], "open"),
+    (&["拉上", "合上", "放下", "closed", "shut", "close", "down"], "closed"),
+];
+
 /// A thing of the home found in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Thing {
@@ -61,13 +78,15 @@ enum Kind {
 pub struct Spotter {
     /// Longest names first.
     things: Vec<Thing>,
+    /// Words for what one can eat and drink, with what they mean, by their first character.
+    dishes: HashMap<char, Vec<(Vec<char>, String)>>,
 }
 
 /// What was found in one text.
 #[derive(Debug, Default, PartialEq)]
 pub struct Spotted {
     /// Words and Chinese characters, with what was found replaced by class tokens: `<name:light>`, `<area>`,
-    /// `<floor>`, `<num>`, `<color>`.
+    /// `<floor>`, `<num>`, `<color>`, `<dish>`.
     pub tokens: Vec<String>,
     /// Entities, each with its room, by mention; several where a name is shared.
     names: Vec<Vec<(String, Option<String>)>>,
@@ -77,11 +96,12 @@ pub struct Spotted {
     colors: Vec<&'static str>,
     domains: Vec<&'static str>,
     times: Vec<&'static str>,
+    dishes: Vec<String>,
 }
 
 impl Spotter {
-    /// Gathers all names of `home`, in all languages.
-    pub fn new(home: &Home) -> Self {
+    /// Gathers all names of `home` in all languages, and the dishes that the sentences know.
+    pub fn new<'a>(home: &Home, automata: impl Iterator<Item = &'a Automaton>) -> Self {
         let mut things = Vec::new();
         let mut add = |names: &Names, kind: Kind, id: &str, area: Option<&String>| {
             let token = match kind {
@@ -103,7 +123,7 @@ impl Spotter {
             add(&floor.names, Kind::Floor, &floor.id, None);
         }
         things.sort_by_key(|t| std::cmp::Reverse(t.words.len()));
-        Self { things }
+        Self { things, dishes: dishes(automata) }
     }
 
     /// Finds everything in `text` (normalised); the longest name at each place counts.
@@ -123,6 +143,10 @@ impl Spotter {
                 spotted.colors.push(color);
                 spotted.tokens.push("<color>".to_owned());
                 at += len;
+            } else if let Some((len, dish)) = self.dish(text, at) {
+                spotted.dishes.push(dish.to_owned());
+                spotted.tokens.push("<dish>".to_owned());
+                at += len;
             } else {
                 spotted.domains.extend(keyword(&DOMAINS, &text[at..]).map(|(_, d)| d));
                 spotted.times.extend(keyword(&TIMES, &text[at..]).map(|(_, t)| t));
@@ -137,6 +161,13 @@ impl Spotter {
         spotted
     }
 
+    /// The longest dish that stands at `at`, with its length.
+    fn dish(&self, text: &[char], at: usize) -> Option<(usize, &str)> {
+        let stands = |w: &[char]| text[at..].starts_with(w) && is_boundary(text, at + w.len());
+        let here = self.dishes.get(&text[at])?.iter().filter(|(w, _)| stands(w));
+        here.max_by_key(|(w, _)| w.len()).map(|(w, out)| (w.len(), out.as_str()))
+    }
+
     fn thing(&self, text: &[char], at: usize, spotted: &mut Spotted) -> Option<usize> {
         let stands = |t: &&Thing| text[at..].starts_with(&t.words) && is_boundary(text, at + t.words.len());
         let found = self.things.iter().find(stands)?;
@@ -149,6 +180,26 @@ impl Spotter {
         spotted.tokens.push(found.token.clone());
         Some(at + found.words.len())
     }
+}
+
+fn dishes<'a>(automata: impl Iterator<Item = &'a Automaton>) -> HashMap<char, Vec<(Vec<char>, String)>> {
+    let mut all: HashMap<char, Vec<(Vec<char>, String)>> = HashMap::new();
+    for automaton in automata {
+        for (_, number) in automaton.list_names.iter().filter(|(name, _)| DISHES.contains(&name.as_str())) {
+            let list = &automaton.lists[*number as usize];
+            for (words, value, _) in list.said.values().flatten() {
+                // One Chinese character is too often part of another word (面 in 里面).
+                if let (2.., Some(out)) = (words.len(), list.values[*value as usize].out.as_text()) {
+                    let entry = (words.to_vec(), out.to_owned());
+                    let same_first = all.entry(words[0]).or_default();
+                    if !same_first.contains(&entry) {
+                        same_first.push(entry);
+                    }
+                }
+            }
+        }
+    }
+    all
 }
 
 /// The keyword whose words begin `text`, with their length.
@@ -197,7 +248,7 @@ impl Spotted {
                 slots.extend(self.place("media_player")?);
                 slots.insert("volume_level".into(), number(0.0, 100.0)?);
             }
-            "HassStartTimer" => match self.times[..] {
+            "HassStartTimer" if self.names.is_empty() && self.areas.is_empty() => match self.times[..] {
                 [unit] => drop(slots.insert(unit.to_owned(), number(1.0, 999.0)?)),
                 _ => return None,
             },
@@ -206,12 +257,62 @@ impl Spotted {
             "HassMediaPause" | "HassMediaUnpause" | "HassMediaNext" | "HassMediaPrevious" => {
                 slots.extend(self.place("media_player")?);
             }
+            "HassGetState" => {
+                slots.extend(self.target(None)?);
+                if let Some(state) = self.state(&slots)? {
+                    slots.insert("state".into(), state.into());
+                }
+            }
+            "TiebreakEatOut" | "TiebreakOrder" if self.names.is_empty() && self.areas.is_empty() => {
+                match &self.dishes[..] {
+                    [] => {}
+                    [dish] => drop(slots.insert("dish".into(), SlotValue::Text(dish.clone()))),
+                    _ => return None,
+                }
+            }
             // Need nothing from the house, so nothing of the house may have been named.
-            "HassGetWeather" | "HassGetCurrentTime" | "HassGetCurrentDate" | "HassNevermind" | "HassCancelTimer"
+            "HassGetWeather"
+            | "HassGetCurrentTime"
+            | "HassGetCurrentDate"
+            | "HassNevermind"
+            | "HassCancelTimer"
+            | "HassCancelAllTimers"
+            | "HassPauseTimer"
+            | "HassUnpauseTimer"
+            | "HassTimerStatus"
                 if self.names.is_empty() && self.areas.is_empty() && self.numbers.is_empty() => {}
             _ => return None,
         }
         Some(slots)
+    }
+
+    /// The state that is asked about, as the thing that `slots` name calls it: `Some(None)` if none was named,
+    /// `None` if several were.
+    fn state(&self, slots: &Slots) -> Option<Option<&'static str>> {
+        let text: String = self.tokens.iter().filter(|t| !t.starts_with('<')).map(String::as_str).collect();
+        // "Locked or not" asks whether it is locked.
+        let text = text.replace("锁没锁", "锁");
+        let named = |w: &&str| match w.chars().next() {
+            Some(c) if is_han(c) => text.contains(w),
+            _ => self.tokens.iter().any(|t| t == w),
+        };
+        let mut found = STATES.iter().filter(|(words, _)| words.iter().any(|w| named(w))).map(|(_, state)| *state);
+        let Some(mut state) = found.next() else { return Some(None) };
+        // "Unlocked" holds "locked", 拉开 holds 开.
+        if found
+            .any(|other| !matches!((state, other), ("unlocked", "locked" | "on") | ("on", "open") | ("off", "closed")))
+        {
+            return None;
+        }
+        let id = slots.get("name").or(slots.get("domain")).and_then(SlotValue::as_text).unwrap_or_default();
+        state = match (id.split('.').next().unwrap_or_default(), state) {
+            ("cover" | "valve", "on") => "open",
+            ("cover" | "valve", "off") => "closed",
+            ("lock", "on" | "open") => "unlocked",
+            ("lock", "off" | "closed") => "locked",
+            (_, state) => state,
+        };
+        Some(Some(state))
     }
 
     /// One thing, or one class of things in one place. `domain`: the class it must be, and is where a place
@@ -269,7 +370,11 @@ mod tests {
 
     fn spot(text: &str) -> Spotted {
         let home = Home::parse(EMBEDDED_HOME, "embedded").expect("valid");
-        Spotter::new(&home).spot(&normalise(text))
+        let sources = crate::understand::embedded_grammars();
+        let automata = crate::facts::intent::Lang::ALL.map(|lang| {
+            crate::understand::grammar::compile(&home, &sources, lang).unwrap_or_else(|f| panic!("{}", f[0]))
+        });
+        Spotter::new(&home, automata.iter()).spot(&normalise(text))
     }
 
     #[test]
@@ -280,6 +385,8 @@ mod tests {
             ("把厨房灯调到50%", "把 <name:light> 调 到 <num> %"),
             ("打开 living room 的灯", "打 开 <area> 的 灯"),
             ("the kitchenette", "the kitchenette"),
+            ("let us get fried rice", "let us get <dish>"),
+            ("去外面吃麻辣烫", "去 外 面 吃 <dish>"),
         ];
         for (text, tokens) in cases {
             assert_eq!(spot(text).tokens.join(" "), tokens);
@@ -305,6 +412,10 @@ mod tests {
             ("窗帘 40", "HassSetPosition", Some(r#"{"name":"cover.living_room_curtain","position":40.0}"#)),
             ("kitchen study light", "HassTurnOff", None),
             ("99 degrees", "HassClimateSetTemperature", None),
+            ("前门锁没锁", "HassGetState", Some(r#"{"name":"lock.front_door","state":"locked"}"#)),
+            ("窗帘开着", "HassGetState", Some(r#"{"name":"cover.living_room_curtain","state":"open"}"#)),
+            ("is the fan on or off", "HassGetState", None),
+            ("火锅走起", "TiebreakEatOut", Some(r#"{"dish":"火锅"}"#)),
             ("twenty minutes", "HassStartTimer", Some(r#"{"minutes":20.0}"#)),
         ];
         for (text, intent, want) in cases {

@@ -119,6 +119,9 @@ pub struct RawList {
     /// Any words.
     #[serde(default)]
     pub wildcard: bool,
+    /// Words with which they must not begin (ours; Home Assistant has no such key): "call it a day" calls nobody.
+    #[serde(default)]
+    pub except: Vec<String>,
 }
 
 /// One value of a list.
@@ -283,11 +286,11 @@ mod tests {
 
     #[test]
     fn reads_home_assistants_form_with_places() {
-        let text = "language: en\nintents:\n  Greet:\n    data:\n      - sentences:\n          - \"hi {who}\"\n        slots: {n: 3}\n        response: x\nlists:\n  who:\n    values:\n      - bob\n      - in: \"(al|allen)\"\n        out: al\n        context: {domain: light}\n  n:\n    range: {from: 1, to: 5, type: percentage}\n  any: {wildcard: true}\nresponses: {a: b}\n";
+        let text = "language: en\nintents:\n  Greet:\n    data:\n      - sentences:\n          - \"hi {who}\"\n        slots: {n: 3}\n        response: x\nlists:\n  who:\n    values:\n      - bob\n      - in: \"(al|allen)\"\n        out: al\n        context: {domain: light}\n  n:\n    range: {from: 1, to: 5, type: percentage}\n  any: {wildcard: true, except: [it]}\nresponses: {a: b}\n";
         let file = read(&source(text)).expect("valid");
         let block = &file.intents["Greet"].data[0];
         assert_eq!((block.sentences[0].value.as_str(), block.sentences[0].at.as_str()), ("hi {who}", "6:13"));
-        assert!(file.lists["any"].value.wildcard);
+        assert!(file.lists["any"].value.wildcard && file.lists["any"].value.except == ["it"]);
         let values = file.lists["who"].value.values.as_deref().expect("values");
         assert!(matches!(&values[0], RawListValue::Plain(Value::String(s)) if s == "bob"), "{values:?}");
         assert!(matches!(&values[1], RawListValue::Full { out: Some(Value::String(s)), .. } if s == "al"));
