@@ -65,8 +65,10 @@ fn understanding(home: &Home) -> Understanding {
 /// The shipped house with [`ENTITIES`] more things of many names.
 fn large_house() -> Home {
     let mut text = EMBEDDED_HOME.to_owned();
-    let kinds = [("light", "lamp", "灯"), ("switch", "plug", "插座"), ("fan", "ventilator", "风机"), ("cover", "shade", "帘")];
-    let words = [("oak", "橡木"), ("glass", "玻璃"), ("corner", "角落"), ("old", "旧"), ("tall", "高"), ("green", "绿")];
+    let kinds =
+        [("light", "lamp", "灯"), ("switch", "plug", "插座"), ("fan", "ventilator", "风机"), ("cover", "shade", "帘")];
+    let words =
+        [("oak", "橡木"), ("glass", "玻璃"), ("corner", "角落"), ("old", "旧"), ("tall", "高"), ("green", "绿")];
     for i in 0..ENTITIES {
         let (domain, en, zh) = kinds[i % kinds.len()];
         let ((a, a_zh), (b, b_zh)) = (words[i / 4 % 6], words[i / 24 % 6]);

@@ -263,14 +263,23 @@ impl Spotted {
                     slots.insert("state".into(), state.into());
                 }
             }
-            "TiebreakEatOut" | "TiebreakOrder" if self.names.is_empty() && self.areas.is_empty() => match &self.dishes[..] {
-                [] => {}
-                [dish] => drop(slots.insert("dish".into(), SlotValue::Text(dish.clone()))),
-                _ => return None,
-            },
+            "TiebreakEatOut" | "TiebreakOrder" if self.names.is_empty() && self.areas.is_empty() => {
+                match &self.dishes[..] {
+                    [] => {}
+                    [dish] => drop(slots.insert("dish".into(), SlotValue::Text(dish.clone()))),
+                    _ => return None,
+                }
+            }
             // Need nothing from the house, so nothing of the house may have been named.
-            "HassGetWeather" | "HassGetCurrentTime" | "HassGetCurrentDate" | "HassNevermind" | "HassCancelTimer"
-            | "HassCancelAllTimers" | "HassPauseTimer" | "HassUnpauseTimer" | "HassTimerStatus"
+            "HassGetWeather"
+            | "HassGetCurrentTime"
+            | "HassGetCurrentDate"
+            | "HassNevermind"
+            | "HassCancelTimer"
+            | "HassCancelAllTimers"
+            | "HassPauseTimer"
+            | "HassUnpauseTimer"
+            | "HassTimerStatus"
                 if self.names.is_empty() && self.areas.is_empty() && self.numbers.is_empty() => {}
             _ => return None,
         }
@@ -290,7 +299,9 @@ impl Spotted {
         let mut found = STATES.iter().filter(|(words, _)| words.iter().any(|w| named(w))).map(|(_, state)| *state);
         let Some(mut state) = found.next() else { return Some(None) };
         // "Unlocked" holds "locked", 拉开 holds 开.
-        if found.any(|other| !matches!((state, other), ("unlocked", "locked" | "on") | ("on", "open") | ("off", "closed"))) {
+        if found
+            .any(|other| !matches!((state, other), ("unlocked", "locked" | "on") | ("on", "open") | ("off", "closed")))
+        {
             return None;
         }
         let id = slots.get("name").or(slots.get("domain")).and_then(SlotValue::as_text).unwrap_or_default();
