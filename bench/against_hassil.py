@@ -2,7 +2,7 @@
 """Tiebreak's understanding against hassil (PyPI), Home Assistant's own: the same templates, sentences and house.
 
     pip install hassil PyYAML
-    bench/hassil.py [--tiebreak target/release/tiebreak] [--per-language 150]
+    bench/against_hassil.py [--tiebreak target/release/tiebreak] [--per-language 150]
 
 hassil gets the shipped grammars, with our `opening_words` among its `skip_words`; both get the positive test sentences
 of the grammars, in a shuffled order that the seed fixes. Its time is that of `recognize_best` alone; ours is the
@@ -38,7 +38,7 @@ def grammar(lang):
         merged["expansion_rules"].update(file.get("expansion_rules", {}))
         merged["skip_words"] += file.get("skip_words", []) + file.get("opening_words", [])
     # It takes the first skip word that fits, we take any.
-    merged["skip_words"].sort(key=len, reverse=True)
+    merged["skip_words"] = sorted(({True: "yes", False: "no"}.get(w, w) for w in merged["skip_words"]), key=len, reverse=True)
     return Intents.from_dict(merged)
 
 
