@@ -13,6 +13,7 @@ counts, so the ratio is to our disadvantage. Prints totals only.
 import argparse
 import json
 import random
+import re
 import subprocess
 import time
 import tomllib
@@ -26,10 +27,18 @@ ROOT = Path(__file__).resolve().parent.parent
 REPEATS = 5
 
 
+class Loader(yaml.SafeLoader):
+    """YAML 1.2, as ours and Home Assistant's: `on`, `off`, `yes` and `no` are words."""
+
+
+Loader.yaml_implicit_resolvers = {k: [(tag, r) for tag, r in v if not tag.endswith(":bool")] for k, v in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), list("tf"))
+
+
 def grammar(lang):
     merged = {"language": lang, "intents": {}, "lists": {}, "expansion_rules": {}, "skip_words": []}
     for path in sorted((ROOT / "grammars" / lang).glob("*.yaml")):
-        file = yaml.safe_load(path.read_text("utf8"))
+        file = yaml.load(path.read_text("utf8"), Loader)
         if path.stem == "tests":
             continue
         for intent, body in file.get("intents", {}).items():
@@ -38,7 +47,7 @@ def grammar(lang):
         merged["expansion_rules"].update(file.get("expansion_rules", {}))
         merged["skip_words"] += file.get("skip_words", []) + file.get("opening_words", [])
     # It takes the first skip word that fits, we take any.
-    merged["skip_words"] = sorted(({True: "yes", False: "no"}.get(w, w) for w in merged["skip_words"]), key=len, reverse=True)
+    merged["skip_words"].sort(key=len, reverse=True)
     return Intents.from_dict(merged)
 
 
