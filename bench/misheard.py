@@ -29,13 +29,15 @@ from understanding import hypotheses, load
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = Path(__file__).resolve().parent / "confusions.json"
 WAKE = re.compile(r"^(hey siri|computer|天猫精灵)[ ,，]*")
+# What is left of a wake phrase that was cut is no word of the command.
+NO_WORDS = {"computa", "computer"}
 # Sounds that differ least, for words whose confusions were not seen.
 INITIALS = [{"zh", "z", "j"}, {"ch", "c", "q"}, {"sh", "s", "x"}, {"n", "l"}, {"f", "h"}, {"b", "p"}, {"d", "t"}, {"g", "k"}, {"r", "l"}]
 FINALS = [{"an", "ang"}, {"en", "eng"}, {"in", "ing"}, {"ian", "iang"}, {"uan", "uang"}, {"o", "uo", "e"}, {"ai", "ei"}, {"ong", "eng"}, {"u", "v"}, {"i", "in"}]
 
 
 def measure(folders, tiebreak, flags):
-    model = {lang: {"said": 0, "replaced": 0, "lost": 0, "added": 0, "pairs": {}, "additions": {}} for lang in ("en", "zh")}
+    model = {lang: {"said": 0, "replaced": 0, "lost": 0, "added": 0, "added_at_an_end": 0, "pairs": {}, "additions": {}} for lang in ("en", "zh")}
     for folder in folders:
         cases = [(sound, side) for sound, side in sidecars(folder) if side.get("kind") == "command"]
         receipts = replay(tiebreak, [sound for sound, _ in cases], ["--dry-run", *flags])
@@ -46,7 +48,10 @@ def measure(folders, tiebreak, flags):
             said = words(side.get("command_text") or WAKE.sub("", side["text"].lower()))
             m = model[side["lang"]]
             m["said"] += len(said)
-            for a, b in aligned(said, words(WAKE.sub("", heard[-1].lower()))):
+            pairs = aligned(said, words(WAKE.sub("", heard[-1].lower())))
+            for i, (a, b) in enumerate(pairs):
+                if b in NO_WORDS:
+                    continue
                 if a and b and a != b:
                     m["replaced"] += 1
                     pair = m["pairs"].setdefault(a, {})
@@ -55,6 +60,7 @@ def measure(folders, tiebreak, flags):
                     m["lost"] += 1
                 elif b and not a:
                     m["added"] += 1
+                    m["added_at_an_end"] += not any(x for x, _ in pairs[:i]) or not any(x for x, _ in pairs[i:])
                     m["additions"][b] = m["additions"].get(b, 0) + 1
     for lang, m in model.items():
         wrong = m["replaced"] + m["lost"] + m["added"]
@@ -107,12 +113,16 @@ class Mishears:
             other = self.other(word) if kind == "replaced" else None
             if kind == "lost":
                 wrong += 1
-            elif kind == "added":
+            elif kind == "replaced" and other != word:
                 wrong += 1
-                out += [word, self.addition()]
-            else:
-                wrong += other != word
                 out.append(other)
+            else:  # added, or a number, which has no neighbour
+                wrong += 1
+                at_an_end = (self.model["added_at_an_end"] + 1) / (self.model["added"] + 2)
+                ends = self.rng.random() < at_an_end
+                where = self.rng.choice((0, None)) if ends else len(out)
+                out.append(word)
+                out.insert(len(out) if where is None else where, self.addition())
         return " ".join(out), wrong, len(said)
 
     def other(self, word):

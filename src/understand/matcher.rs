@@ -170,7 +170,9 @@ impl Sweep<'_> {
         let entries = &self.automaton.entries;
         let reading = Reading { skipped, ..Reading::default() };
         if self.by_sound {
-            for states in entries.0.iter().filter(|(c, _)| sound::same(**c, self.text[pos])).map(|(_, s)| s) {
+            for states in
+                entries.0.iter().filter(|(c, _)| sound::unlikeness(**c, self.text[pos]).is_some()).map(|(_, s)| s)
+            {
                 for &state in states {
                     keep(self.at[pos].entry(state).or_default(), reading.clone());
                 }
@@ -266,7 +268,10 @@ impl Sweep<'_> {
         let said = &automaton.lists[list as usize].said;
         let by_sound = self.by_sound;
         let exact = (!by_sound).then(|| said.get(&first)).flatten();
-        let similar = said.iter().filter(|(c, _)| by_sound && sound::same(**c, first)).map(|(_, entries)| entries);
+        let similar = said
+            .iter()
+            .filter(|(c, _)| by_sound && sound::unlikeness(**c, first).is_some())
+            .map(|(_, entries)| entries);
         for (words, value, foreign) in exact.into_iter().chain(similar).flatten() {
             if let Some(misheard) = self.compare(pos, words) {
                 let mut more = with(reading, slot, Filled::List { list, value: *value });
@@ -285,12 +290,7 @@ impl Sweep<'_> {
         }
         let mut misheard = 0;
         for (a, b) in said.iter().zip(wanted) {
-            if a != b {
-                if !sound::same(*a, *b) {
-                    return None;
-                }
-                misheard += 1;
-            }
+            misheard += sound::unlikeness(*a, *b)?;
         }
         Some(misheard)
     }

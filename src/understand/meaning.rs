@@ -64,6 +64,8 @@ pub(super) struct Language {
     pub(super) automaton: Automaton,
     /// English words that some sentence or name contains.
     pub(super) vocabulary: BTreeSet<Vec<char>>,
+    /// Names of things and places in this language, longest first.
+    names: Vec<Vec<char>>,
 }
 
 /// Why a reading means nothing although its template matches.
@@ -106,7 +108,8 @@ impl Understanding {
             match grammar::compile(home, sources, lang) {
                 Ok(automaton) => {
                     let vocabulary = vocabulary(&automaton);
-                    languages.push(Language { lang, automaton, vocabulary });
+                    let names = names(&automaton);
+                    languages.push(Language { lang, automaton, vocabulary, names });
                 }
                 Err(found) => faults.extend(found),
             }
@@ -338,7 +341,12 @@ impl Language {
             return Some((text.to_vec(), 0));
         }
         let has_han = || text.iter().copied().any(normalise::is_han);
-        sound::corrected(text, &self.vocabulary).or_else(|| has_han().then(|| (text.to_vec(), 0)))
+        let restored = sound::restored(text, &self.names, &self.vocabulary);
+        let (names_right, restored) = restored.unwrap_or_else(|| (text.to_vec(), 0));
+        match sound::corrected(&names_right, &self.vocabulary) {
+            Some((words_right, corrected)) => Some((words_right, corrected + restored)),
+            None => (restored > 0 || has_han()).then_some((names_right, restored)),
+        }
     }
 }
 
@@ -379,6 +387,16 @@ fn share(candidates: Vec<Candidate>) -> Vec<Hypothesis> {
         .collect();
     hypotheses.truncate(HYPOTHESES_MAX);
     hypotheses
+}
+
+/// Names of things and places in the automaton's own language, longest first.
+fn names(automaton: &Automaton) -> Vec<Vec<char>> {
+    let lists = automaton.lists.iter().filter(|l| l.kind != ListKind::Other);
+    let said = lists.flat_map(|l| l.said.values().flatten()).filter(|(_, _, foreign)| !foreign);
+    let distinct: BTreeSet<Vec<char>> = said.map(|(words, _, _)| words.to_vec()).collect();
+    let mut names: Vec<Vec<char>> = distinct.into_iter().collect();
+    names.sort_by_key(|n| std::cmp::Reverse(n.len()));
+    names
 }
 
 /// English words that sentences and names contain.

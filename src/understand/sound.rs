@@ -2,7 +2,8 @@
 //!
 //! The only text file that knows the pinyin crate. Used only where nothing matches as it was written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use pinyin::ToPinyinMulti;
 
@@ -16,14 +17,128 @@ const DIFFERENCE_MAX: f32 = 0.25;
 /// Readings of one character that count at most: the rarer ones are archaic.
 const READINGS_MAX: usize = 3;
 
-/// Whether two characters are the same or have a reading in common, tones aside.
-pub fn same(a: char, b: char) -> bool {
-    a == b || (is_han(a) && is_han(b) && readings(a).any(|p| readings(b).any(|q| p == q)))
+/// How unlike two characters sound: 0 the same character, 1 a reading in common, tones aside, 2 readings that are often
+/// confused (zh and z, n and l, -ng and -n); `None`: they do not sound alike.
+pub fn unlikeness(a: char, b: char) -> Option<u32> {
+    if a == b {
+        return Some(0);
+    }
+    if !is_han(a) || !is_han(b) {
+        return None;
+    }
+    let (a, b) = (readings(a), readings(b));
+    let shared =
+        |same: &dyn Fn(&Reading, &Reading) -> bool| a.iter().any(|p| p.syllable != 0 && b.iter().any(|q| same(p, q)));
+    if shared(&|p, q| p.syllable == q.syllable) { Some(1) } else { shared(&|p, q| p.blurred == q.blurred).then_some(2) }
 }
 
-/// Pinyin of a Chinese character without tones, commonest reading first; nothing for other characters.
-fn readings(c: char) -> impl Iterator<Item = &'static str> {
-    c.to_pinyin_multi().into_iter().flatten().take(READINGS_MAX).map(pinyin::Pinyin::plain)
+/// A reading of a character, as numbers from 1; 0 where there is none.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reading {
+    syllable: u16,
+    /// What is left of it when sounds that are often confused count as the same.
+    blurred: u16,
+}
+
+/// First and last character of the block that nearly all text is written with.
+const COMMON_HAN: (u32, u32) = (0x4e00, 0x9fff);
+
+/// Readings of the common block's characters. Looked up once, because every character of a text is compared with many.
+static READINGS: LazyLock<Vec<[Reading; READINGS_MAX]>> = LazyLock::new(|| {
+    let mut numbers: HashMap<String, u16> = HashMap::new();
+    let mut number = |text: String| {
+        let next = numbers.len() as u16 + 1;
+        *numbers.entry(text).or_insert(next)
+    };
+    let block = (COMMON_HAN.0..=COMMON_HAN.1).filter_map(char::from_u32);
+    let mut of = |c: char| {
+        let mut readings = [Reading::default(); READINGS_MAX];
+        let syllables = c.to_pinyin_multi().into_iter().flatten().map(pinyin::Pinyin::plain);
+        for (reading, syllable) in readings.iter_mut().zip(syllables) {
+            // The tilde keeps blurred forms apart from whole syllables.
+            *reading =
+                Reading { syllable: number(syllable.to_owned()), blurred: number(format!("~{}", blurred(syllable))) };
+        }
+        readings
+    };
+    block.map(&mut of).collect()
+});
+
+/// A syllable without the differences that recognisers, and speakers from the south, miss.
+fn blurred(syllable: &str) -> String {
+    let syllable = syllable.strip_suffix('g').unwrap_or(syllable);
+    match syllable.as_bytes() {
+        [b'z' | b'c' | b's', b'h', ..] => format!("{}{}", &syllable[..1], &syllable[2..]),
+        [b'n', _, ..] => format!("l{}", &syllable[1..]),
+        _ => syllable.to_owned(),
+    }
+}
+
+/// Pinyin of a Chinese character, commonest reading first; nothing for other characters.
+fn readings(c: char) -> [Reading; READINGS_MAX] {
+    (c as u32).checked_sub(COMMON_HAN.0).and_then(|i| READINGS.get(i as usize).copied()).unwrap_or_default()
+}
+
+/// Sounds that people make between words; inside a name they part it.
+const INTERJECTIONS: [char; 7] = ['呀', '哦', '啊', '嗯', '呃', '额', '哎'];
+
+/// Gives names of things back the part that was lost or misheard: one of three or more Chinese characters, or one of
+/// several English words, if that word is none that one would say of things that the house has not got. Also drops
+/// interjections. Returns the new text and how many changes that took; `None` if none did.
+pub fn restored(text: &[char], names: &[Vec<char>], known: &BTreeSet<Vec<char>>) -> Option<(Vec<char>, u32)> {
+    let inner = |i: usize| i > 0 && is_han(text[i - 1]) && text.get(i + 1).copied().is_some_and(is_han);
+    let kept = |i: &usize| !(INTERJECTIONS.contains(&text[*i]) && inner(*i));
+    let mut out: Vec<char> = (0..text.len()).filter(kept).map(|i| text[i]).collect();
+    let mut changes = u32::from(out.len() < text.len());
+    for name in names {
+        let found = if name.iter().copied().all(is_han) {
+            without_one(&out, name, names)
+        } else {
+            with_another_word(&out, name, known)
+        };
+        if let Some((from, to)) = found {
+            out.splice(from..to, name.iter().copied());
+            changes += 1;
+            break;
+        }
+    }
+    (changes > 0).then_some((out, changes))
+}
+
+/// Where `name` stands in `text` without one of its characters, and is not just another name.
+fn without_one(text: &[char], name: &[char], names: &[Vec<char>]) -> Option<(usize, usize)> {
+    let len = name.len().checked_sub(1).filter(|len| *len >= 2)?;
+    if text.windows(name.len()).any(|w| w == name) {
+        return None;
+    }
+    let lost = |w: &[char]| (0..name.len()).any(|i| w[..i] == name[..i] && w[i..] == name[i + 1..]);
+    let is_name = |w: &[char]| names.iter().any(|n| w.starts_with(n) || n == w || n.starts_with(w));
+    let at = text.windows(len).position(|w| lost(w) && !is_name(w))?;
+    Some((at, at + len))
+}
+
+/// Where `name` stands in `text` with one word that sounds a little like its own.
+fn with_another_word(text: &[char], name: &[char], known: &BTreeSet<Vec<char>>) -> Option<(usize, usize)> {
+    let wanted: Vec<&[char]> = name.split(|c| *c == ' ').collect();
+    let said: Vec<&[char]> = text.split(|c| *c == ' ').collect();
+    if wanted.len() < 2 || said.windows(wanted.len()).any(|w| w == wanted) {
+        return None;
+    }
+    // Half of the letters and the first sound of a short word, or at the end of the name a word that sentences hold
+    // too: "kitchen white" is the kitchen light, the dining room is no living room.
+    let alike = |a: &[char], b: &[char], last: bool| {
+        let share = levenshtein(a, b) as f32 / a.len().max(b.len()).max(1) as f32;
+        let garbled = a.first() == b.first() && !known.contains(a) && a.len() <= 4;
+        (garbled && share <= 0.5) || (last && known.contains(a) && share <= 0.4)
+    };
+    let stands = |w: &[&[char]]| {
+        let mut wrong = (0..w.len()).filter(|i| w[*i] != wanted[*i]);
+        matches!((wrong.next(), wrong.next()), (Some(i), None) if alike(w[i], wanted[i], i + 1 == w.len()))
+    };
+    let at = said.windows(wanted.len()).position(stands)?;
+    let from: usize = said[..at].iter().map(|w| w.len() + 1).sum();
+    let len: usize = said[at..at + wanted.len()].iter().map(|w| w.len() + 1).sum::<usize>() - 1;
+    Some((from, from + len))
 }
 
 /// Replaces each word that is not in `known` by the one that is closest in letters, if one is close enough
@@ -145,8 +260,41 @@ mod tests {
 
     #[test]
     fn tones_do_not_count() {
-        assert!(same('灯', '登') && same('吊', '掉') && same('a', 'a'));
-        assert!(!same('灯', '门') && !same('灯', 'd') && !same('a', 'b'));
+        for (a, b, want) in [
+            ('a', 'a', Some(0)),
+            ('灯', '登', Some(1)),
+            ('吊', '掉', Some(1)),
+            ('弄', '隆', Some(2)),
+            ('山', '三', Some(2)),
+            ('灯', '门', None),
+            ('灯', 'd', None),
+            ('a', 'b', None),
+        ] {
+            assert_eq!(unlikeness(a, b), want, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn names_get_back_what_they_lost() {
+        let names: Vec<Vec<char>> = ["kitchen light", "living room", "咖啡机", "车库门", "车库", "厨房灯", "厨房"]
+            .iter()
+            .map(|w| chars(w))
+            .collect();
+        let known: BTreeSet<Vec<char>> = ["white", "the", "on", "dining"].iter().map(|w| chars(w)).collect();
+        let fix = |t: &str| restored(&chars(t), &names, &known).map(|(t, _)| t.into_iter().collect::<String>());
+        for (said, want) in [
+            ("turn the kitchen white on", Some("turn the kitchen light on")),
+            ("关掉咖机", Some("关掉咖啡机")),
+            ("关上库门", Some("关上车库门")),
+            ("打开厨哦房灯", Some("打开厨房灯")),
+            ("the dining room", None),
+            ("the kitchen fan", None),
+            ("打开车库", None),
+            ("打开厨房", None),
+            ("打开餐厅灯", None),
+        ] {
+            assert_eq!(fix(said).as_deref(), want, "{said}");
+        }
     }
 
     #[test]

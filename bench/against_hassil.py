@@ -2,7 +2,7 @@
 """Tiebreak's understanding against hassil (PyPI), Home Assistant's own: the same templates, sentences and house.
 
     pip install hassil PyYAML
-    bench/hassil.py [--tiebreak target/release/tiebreak] [--per-language 150]
+    bench/against_hassil.py [--tiebreak target/release/tiebreak] [--per-language 150]
 
 hassil gets the shipped grammars, with our `opening_words` among its `skip_words`; both get the positive test sentences
 of the grammars, in a shuffled order that the seed fixes. Its time is that of `recognize_best` alone; ours is the
@@ -13,6 +13,7 @@ counts, so the ratio is to our disadvantage. Prints totals only.
 import argparse
 import json
 import random
+import re
 import subprocess
 import time
 import tomllib
@@ -26,10 +27,18 @@ ROOT = Path(__file__).resolve().parent.parent
 REPEATS = 5
 
 
+class Loader(yaml.SafeLoader):
+    """YAML 1.2, as ours and Home Assistant's: `on`, `off`, `yes` and `no` are words."""
+
+
+Loader.yaml_implicit_resolvers = {k: [(tag, r) for tag, r in v if not tag.endswith(":bool")] for k, v in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), list("tf"))
+
+
 def grammar(lang):
     merged = {"language": lang, "intents": {}, "lists": {}, "expansion_rules": {}, "skip_words": []}
     for path in sorted((ROOT / "grammars" / lang).glob("*.yaml")):
-        file = yaml.safe_load(path.read_text("utf8"))
+        file = yaml.load(path.read_text("utf8"), Loader)
         if path.stem == "tests":
             continue
         for intent, body in file.get("intents", {}).items():
