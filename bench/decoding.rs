@@ -34,7 +34,7 @@ fn main() {
         speech_end: SampleIndex(samples.len() as u64),
         start: SampleIndex(0),
         opening: Opening::Open,
-        draft: false,
+        draft: None,
         cut_off: false,
         samples: samples.clone(),
     };

@@ -139,7 +139,7 @@ fn a_calibration_is_drawn_written_and_applied() {
     let said = receipts(&tiebreak(&["say", "turn on the kitchen light", "--json", "--dry-run"], "")).remove(0);
     let line = |i: usize| {
         let mut line = said.clone();
-        line["right"] = serde_json::json!(if i % 2 == 0 { &["siri", "tmall"][..] } else { &["tmall"] });
+        line["right"] = serde_json::json!(if i.is_multiple_of(2) { &["siri", "tmall"][..] } else { &["tmall"] });
         line.to_string()
     };
     fs::write(path("r.jsonl"), (0..200).map(line).collect::<Vec<_>>().join("\n")).expect("writable");

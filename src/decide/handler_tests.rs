@@ -239,7 +239,7 @@ fn each_says_it_in_its_own_protocol() {
         let targets = targets.iter().map(|t| crate::facts::home::EntityId((*t).to_owned())).collect();
         Action { targets, operation }
     };
-    let (siri, tmall) = (Siri::new(home()), Tmall::new(home(), "tiebreak"));
+    let (siri, tmall) = (Siri::new(home(), "tiebreak"), Tmall::new(home(), "tiebreak"));
     let red = act(&["light.living_room_ceiling"], Operation::Color { hue: 0.0, saturation: 1.0 });
     let hap = siri.native("7", &red).expect("HAP");
     let types: Vec<_> =

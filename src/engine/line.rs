@@ -65,7 +65,7 @@ pub struct Asked {
 
 /// What the line does next.
 enum Next {
-    Understood(Understood),
+    Understood(Box<Understood>),
     Confirmed(String),
 }
 
@@ -74,13 +74,13 @@ impl Line {
     pub async fn work(mut self, mut understood: mpsc::Receiver<Understood>, receipts: mpsc::Sender<Receipt>) {
         loop {
             let next = tokio::select! {
-                next = understood.recv() => next.map(Next::Understood),
+                next = understood.recv() => next.map(|u| Next::Understood(Box::new(u))),
                 Some(id) = self.confirmed.recv() => Some(Next::Confirmed(id)),
                 () = receipts.closed() => None,
             };
             let receipt = match next {
                 None => break,
-                Some(Next::Understood(u)) => self.decide(u).await,
+                Some(Next::Understood(u)) => self.decide(*u).await,
                 Some(Next::Confirmed(id)) => match self.confirm(&id).await {
                     Some(receipt) => receipt,
                     None => continue,

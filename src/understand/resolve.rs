@@ -296,7 +296,7 @@ impl Spotted {
             Some(c) if is_han(c) => text.contains(w),
             _ => self.tokens.iter().any(|t| t == w),
         };
-        let mut found = STATES.iter().filter(|(words, _)| words.iter().any(|w| named(w))).map(|(_, state)| *state);
+        let mut found = STATES.iter().filter(|(words, _)| words.iter().any(&named)).map(|(_, state)| *state);
         let Some(mut state) = found.next() else { return Some(None) };
         // "Unlocked" holds "locked", 拉开 holds 开.
         if found
