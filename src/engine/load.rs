@@ -53,8 +53,9 @@ fn intent_model(bytes: &[u8], name: &str) -> Result<IntentModel, Fault> {
 /// The speech recogniser, made to hear what `understanding` understands.
 pub fn recognizer(config: &Config, understanding: &Understanding) -> Result<Box<dyn Recognizer>, Fault> {
     let [often, seldom] = [Said::Often, Said::Seldom].map(|said| Lang::ALL.map(|l| understanding.speakable(l, said)));
+    let openers: Vec<String> = Lang::ALL.iter().flat_map(|l| understanding.openers(*l)).collect();
     match config.engine {
-        Engine::Ctc => Ok(Box::new(CtcRecognizer::new(acoustic(config)?, &often, &seldom, &config.phrases)?)),
+        Engine::Ctc => Ok(Box::new(CtcRecognizer::new(acoustic(config)?, &often, &seldom, &openers, &config.phrases)?)),
         Engine::Whisper => {
             let custom = speech_file(config)?;
             let (bytes, name) =

@@ -139,8 +139,8 @@ impl AcousticModel {
 }
 
 impl CtcRecognizer {
-    /// Compiles what people say often, and what they say seldom, into the search automaton. `phrases`: the wake words,
-    /// which may come before a sentence.
+    /// Compiles what people say often, and what they say seldom, into the search automaton. `openers` are polite words
+    /// before a sentence; `phrases` the wake words, which may come before it.
     ///
     /// # Errors
     /// A wake phrase that cannot be said, or grammars too large to compile.
@@ -148,6 +148,7 @@ impl CtcRecognizer {
         acoustic: AcousticModel,
         often: &[WordGraph],
         seldom: &[WordGraph],
+        openers: &[String],
         phrases: &[WakePhrase],
     ) -> Result<Self, Fault> {
         let lexicon = Lexicon::parse(EMBEDDED_LEXICON, "embedded lexicon")?;
@@ -162,11 +163,11 @@ impl CtcRecognizer {
         }
         let lead_ins: Vec<String> = phrases.iter().map(|p| p.spoken.clone()).collect();
         let wake_words = phrases.iter().map(|p| p.word.clone()).collect();
-        let build = |often: &[WordGraph], seldom: &[WordGraph]| {
-            UnitGraph::build(often, seldom, &lead_ins, &sounds)
+        let build = |often: &[WordGraph], seldom: &[WordGraph], openers: &[String]| {
+            UnitGraph::build(often, seldom, openers, &lead_ins, &sounds)
                 .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))
         };
-        let (graph, calls) = (build(often, seldom)?, build(&[], &[])?);
+        let (graph, calls) = (build(often, seldom, openers)?, build(&[], &[], &[])?);
         tracing::debug!("the grammars make an automaton of {} states and {} arcs", graph.states(), graph.len());
         Ok(Self { acoustic, graph, calls, wake_words })
     }

@@ -4,7 +4,7 @@
 //! Viterbi token passing with a beam. Sound before the sentence (the wake word, a breath) is skipped on the
 //! free path for a small price a frame; sound after it likewise. Nothing here knows models or audio.
 
-use super::unit_graph::{SELDOM, UnitGraph};
+use super::unit_graph::{OPENER, SELDOM, UnitGraph};
 use super::units::{BLANK, Unit};
 
 /// Tokens this much (natural log) worse than the best are dropped. Guessed: a wrong letter costs about 5.
@@ -202,8 +202,8 @@ impl<'a> Walk<'a> {
             if Some(arc.unit) == sounding {
                 continue;
             }
-            if arc.unit == SELDOM {
-                self.traces.push(Trace { unit: SELDOM, row: self.row, before: token.trace });
+            if matches!(arc.unit, SELDOM | OPENER) {
+                self.traces.push(Trace { unit: arc.unit, row: self.row, before: token.trace });
                 let trace = (self.traces.len() - 1) as u32;
                 self.enter(arc.to, Token { score: token.score - SELDOM_PRICE, trace }, sounding, cost);
                 continue;
@@ -294,7 +294,7 @@ mod tests {
         let often = WordGraph { start: 0, ends: vec![1], arcs };
         let arc = WordArc { from: 0, to: 1, text: "laugh".into() };
         let seldom = WordGraph { start: 0, ends: vec![1], arcs: vec![arc] };
-        let graph = UnitGraph::build(&[often], &[seldom], &[], &alphabet).expect("small");
+        let graph = UnitGraph::build(&[often], &[seldom], &[], &[], &alphabet).expect("small");
         let values = rows(frames, &alphabet);
         let found = search(LogProbs { values: &values, units: UNITS }, &graph, Wanted::sentence(START, lead))?;
         Some((graph.read(START, &found.path).expect("a whole sentence").text, found.margin))
@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn a_phrase_is_found_among_other_speech() {
         let alphabet = small_alphabet();
-        let graph = UnitGraph::build(&[], &[], &["lamp".into()], &alphabet).expect("small");
+        let graph = UnitGraph::build(&[], &[], &[], &["lamp".into()], &alphabet).expect("small");
         let values = rows("_t_u_r_n__l_a_m_p__o_n_l_i__", &alphabet);
         let probs = LogProbs { values: &values, units: UNITS };
         let found = search(probs, &graph, Wanted::phrase(START_ADDRESSED)).expect("found");

@@ -19,7 +19,7 @@ use super::normalise;
 use super::resolve::Spotter;
 use super::sentences::GrammarSource;
 use super::sound;
-use super::speakable::word_graph;
+use super::speakable::{apostrophes, word_graph};
 use super::word_graph::WordGraph;
 
 /// A template that matches as it stands and in one way only. Guessed, not calibrated.
@@ -176,6 +176,12 @@ impl Understanding {
     pub fn speakable(&self, lang: Lang, said: Said) -> WordGraph {
         let language = self.languages.iter().find(|l| l.lang == lang);
         language.map_or_else(WordGraph::default, |l| word_graph(&l.automaton, said))
+    }
+
+    /// Words that may stand before any sentence in `lang` and mean nothing, beside those in [`Self::speakable`].
+    pub fn openers(&self, lang: Lang) -> Vec<String> {
+        let skip = self.languages.iter().filter(|l| l.lang == lang).flat_map(|l| &l.automaton.skip);
+        skip.filter(|s| !s.closing).map(|s| apostrophes(&s.word.iter().collect::<String>())).collect()
     }
 
     /// Readings by template, cheapest first, without doubles.

@@ -230,7 +230,7 @@ fn apostrophe(word: &str) -> &str {
     APOSTROPHES.iter().find(|(without, _)| *without == word).map_or(word, |(_, with)| *with)
 }
 
-fn apostrophes(phrase: &str) -> String {
+pub(super) fn apostrophes(phrase: &str) -> String {
     phrase.split(' ').map(apostrophe).collect::<Vec<_>>().join(" ")
 }
 

@@ -50,7 +50,7 @@ impl TokenGrammar {
         lead_ins: &[String],
         tokens: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Self, String> {
-        let graph = UnitGraph::build(speakable, &[], lead_ins, &Bytes)?;
+        let graph = UnitGraph::build(speakable, &[], &[], lead_ins, &Bytes)?;
         let folded: Vec<_> = tokens.map(fold).collect();
         let mut trie = vec![Node::default()];
         for (id, bytes) in folded.iter().enumerate() {

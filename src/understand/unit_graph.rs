@@ -32,6 +32,8 @@ pub struct UnitGraph {
 /// Stands before every sentence that people say seldom: no sound, but a price for the search. No alphabet has so many
 /// units, and UTF-8 has no such byte.
 pub const SELDOM: Unit = Unit::MAX;
+/// The same for polite words before a sentence; apart from [`SELDOM`], or each state would have to remember both.
+pub const OPENER: Unit = Unit::MAX - 1;
 
 /// The state where a sentence begins, with or without a wake phrase before it.
 pub const START: u32 = 0;
@@ -91,7 +93,7 @@ const NO_WORD: u32 = u32::MAX;
 
 impl UnitGraph {
     /// Joins the word graphs of all languages into one automaton: what is said often, and, behind [`SELDOM`], what is
-    /// said seldom. Any of `lead_ins` (the wake words as they are spoken) may come before a sentence, or must (see
+    /// said seldom, and, behind [`OPENER`], what is said often after one of `openers` ("could you"). Any of `lead_ins` (the wake words as they are spoken) may come before a sentence, or must (see
     /// [`START_ADDRESSED`]); it is no part of the text.
     ///
     /// # Errors
@@ -99,22 +101,29 @@ impl UnitGraph {
     pub fn build(
         often: &[WordGraph],
         seldom: &[WordGraph],
+        openers: &[String],
         lead_ins: &[String],
         units: &impl Spelling,
     ) -> Result<Self, String> {
         let mut spelled = Spelled::default();
-        let [start, after, addressed, called, rare] = std::array::from_fn(|_| spelled.node());
-        for (graphs, before) in [(often, after), (seldom, rare)] {
-            for graph in graphs {
-                let to = spelled.add(graph, units);
-                spelled.silent(before, to, None);
-            }
+        let [start, after, addressed, called, rare, opener, opened] = std::array::from_fn(|_| spelled.node());
+        for graph in often {
+            let to = spelled.add(graph, units);
+            spelled.silent(after, to, None);
+            spelled.silent(opened, to, None);
+        }
+        for graph in seldom {
+            let to = spelled.add(graph, units);
+            spelled.silent(rare, to, None);
+        }
+        for text in openers {
+            let word = spelled.word(text);
+            spelled.spell(text, word, (opener, opened), units);
         }
         spelled.silent(start, after, None);
         spelled.silent(called, after, None);
-        if !seldom.is_empty() {
-            spelled.silent(after, rare, Some(SELDOM));
-        }
+        spelled.silent(after, rare, Some(SELDOM));
+        spelled.silent(after, opener, Some(OPENER));
         spelled.ends.insert(called);
         let phrases = spelled.words.len() as u32;
         for (from, to) in [(start, after), (addressed, called)] {
@@ -438,7 +447,7 @@ mod tests {
         let units = small_alphabet();
         let en = graph(&[(0, 1, "turn"), (1, 2, "on"), (1, 2, "off"), (2, 3, ""), (2, 3, "lamp"), (2, 3, "well")], 3);
         let zh = graph(&[(0, 1, "打开"), (1, 2, "灯"), (1, 2, "lamp")], 2);
-        let g = UnitGraph::build(&[en, zh], &[], &["hey you".into()], &units).expect("small");
+        let g = UnitGraph::build(&[en, zh], &[], &["well".into()], &["hey you".into()], &units).expect("small");
         let path = |s: &str| -> Vec<Unit> {
             units
                 .spell(s)
@@ -451,6 +460,7 @@ mod tests {
         for (said, text) in [
             ("turn on lamp", Some("turn on lamp")),
             ("turnoff", Some("turn off")),
+            ("well 打开灯", None),
             ("turn off well", Some("turn off well")),
             ("打开灯", Some("打开灯")),
             ("打开lamp", Some("打开lamp")),
