@@ -15,7 +15,7 @@ use crate::facts::intent::{Hypothesis, Lang, Slots};
 use crate::facts::utterance::{Detection, Draft, Opening, Transcript, Utterance};
 use crate::receipt::{Part, Timeline};
 use crate::understand::Understanding;
-use crate::understand::stt::Recognizer;
+use crate::understand::stt::{Recognized, Recognizer};
 
 /// Work for the understand thread. Everything that can reach it is in this one enum.
 #[derive(Debug)]
@@ -110,6 +110,8 @@ pub struct Progress {
     taken: Option<SampleIndex>,
     /// A wake phrase without a command was overheard, up to here.
     called: Option<(Detection, SampleIndex)>,
+    /// A wake phrase that was overheard in a draft, and where that utterance begins: more speech may drown it.
+    drafted: Option<(Detection, SampleIndex)>,
     /// What the last command was about, and when.
     last: Option<(Slots, Duration)>,
 }
@@ -181,10 +183,14 @@ impl Mind {
             endpoint: Some(stamps.at(self.clock.now())),
             ..Timeline::default()
         };
-        let heard = match &mut self.recognizer {
-            Some(r) => r.transcribe(&utterance).map_err(|fault| fault.to_string()),
-            None => Err("no speech recogniser is loaded".to_owned()),
-        };
+        let mut heard = self.transcribe(&utterance);
+        if let (Ok(None), true, Some((wake, start))) =
+            (&heard, utterance.opening.is_overheard(), &self.progress.drafted)
+            && utterance.start == *start
+        {
+            utterance.opening = Opening::Woken(wake.clone());
+            heard = self.transcribe(&utterance);
+        }
         let wake = utterance.opening.detection().cloned();
         let start = Understood { source: utterance.source, wake, timeline, ..empty(stamps) };
         match heard {
@@ -192,7 +198,9 @@ impl Mind {
             Ok(None) => Some(self.read(start, None, None)),
             Ok(Some(heard)) => {
                 if let (Some(wake), true) = (&heard.wake, heard.transcript.text.is_empty()) {
-                    if utterance.draft.is_none() {
+                    if utterance.draft.is_some() {
+                        self.progress.drafted = Some((wake.clone(), utterance.start));
+                    } else {
                         tracing::info!("{}: {} ({:.2})", start.source, wake.word, wake.score);
                         self.progress.called = Some((wake.clone(), utterance.endpoint));
                     }
@@ -227,6 +235,13 @@ impl Mind {
                 tracing::error!("{reason}");
                 Some(Understood { reason: Some(reason), ..start })
             }
+        }
+    }
+
+    fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Recognized>, String> {
+        match &mut self.recognizer {
+            Some(r) => r.transcribe(utterance).map_err(|fault| fault.to_string()),
+            None => Err("no speech recogniser is loaded".to_owned()),
         }
     }
 
@@ -283,7 +298,6 @@ mod tests {
     use crate::engine::load;
     use crate::engine::stamps::WallClock;
     use crate::facts::error::Fault;
-    use crate::understand::stt::Recognized;
 
     /// Hears what it is told to hear; a sentence that was only overheard needs its wake phrase.
     struct Told(Vec<Option<Recognized>>);
@@ -367,6 +381,16 @@ mod tests {
         assert!(run(&mut mind(vec![late]), vec![going_on(0)]).is_empty(), "more may follow");
         let unknown = command().map(|r| Recognized { last_sound: None, ..r });
         assert!(run(&mut mind(vec![unknown]), vec![going_on(0)]).is_empty());
+    }
+
+    #[test]
+    fn a_wake_phrase_heard_in_a_draft_counts_for_the_whole_utterance() {
+        let mut mind = mind(vec![called(""), None, words("turn on the kitchen light", 0.8, true)]);
+        let jobs = vec![utterance(0, OVERHEARD, true), utterance(0, OVERHEARD, false)];
+        assert_eq!(run(&mut mind, jobs), ["turn on the kitchen light"]);
+        let mut mind = self::mind(vec![called(""), None]);
+        let jobs = vec![utterance(0, OVERHEARD, true), utterance(90_000, OVERHEARD, false)];
+        assert!(run(&mut mind, jobs).is_empty(), "another utterance");
     }
 
     #[test]

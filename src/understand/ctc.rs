@@ -28,9 +28,9 @@ const PAD_MS: u64 = 200;
 const UNIT_ROWS: usize = 3;
 /// A wake phrase is heard in what is overheard with this margin per unit or better: on 1.6 hours of speech without wake
 /// words there was none (docs/training.md) ...
-const CALL_MARGIN_MIN: f32 = -0.8;
+const CALL_MARGIN_MIN: f32 = -0.6;
 /// ... and with this one where the wake-word model thought of one, too.
-const HINTED_MARGIN_MIN: f32 = -1.3;
+const HINTED_MARGIN_MIN: f32 = -1.0;
 
 /// Below this a sentence of the grammars is taken for something else.
 const CONFIDENCE_MIN: f32 = 0.5;
