@@ -122,8 +122,12 @@ impl UnitGraph {
         }
         spelled.silent(start, after, None);
         spelled.silent(called, after, None);
-        spelled.silent(after, rare, Some(SELDOM));
-        spelled.silent(after, opener, Some(OPENER));
+        if !seldom.is_empty() {
+            spelled.silent(after, rare, Some(SELDOM));
+        }
+        if !openers.is_empty() {
+            spelled.silent(after, opener, Some(OPENER));
+        }
         spelled.ends.insert(called);
         let phrases = spelled.words.len() as u32;
         for (from, to) in [(start, after), (addressed, called)] {
@@ -144,11 +148,12 @@ impl UnitGraph {
     fn minimal(self) -> Self {
         const NEW: u32 = u32::MAX;
         type State = (bool, Vec<(Unit, u32)>);
+        let starts = START_ADDRESSED + 1;
         let mut merged = vec![NEW; self.states()];
+        (0..starts).for_each(|s| merged[s as usize] = s);
         let state = |merged: &[u32], s: u32| -> State {
             (self.is_end(s), self.arcs_from(s).map(|(_, a)| (a.unit, merged[a.to as usize])).collect())
         };
-        let starts = START_ADDRESSED + 1;
         let mut known: HashMap<State, u32> = HashMap::new();
         let mut open: Vec<u32> = (starts..self.states() as u32).collect();
         while let Some(&s) = open.last() {
