@@ -41,7 +41,8 @@ fn faults(text: String) -> Vec<String> {
 
 #[test]
 fn what_would_never_end_is_a_fault() {
-    let doubling: String = (0..40).map(|i| format!("  r{i}: \"<r{}> <r{}>\"\n", i + 1, i + 1)).collect();
+    let doubling: String = (0..20).map(|i| format!("  r{i}: \"<r{}> <r{}>\"\n", i + 1, i + 1)).collect();
+    let deep: String = (0..40).map(|i| format!("  r{i}: \"a <r{}>\"\n", i + 1)).collect();
     let nested = format!("{}a{}", "(".repeat(60), ")".repeat(60));
     let optionals = "[a ]".repeat(10_000);
     let permutation = format!("({})", ["a"; 20].join(";"));
@@ -50,7 +51,8 @@ fn what_would_never_end_is_a_fault() {
     let cases = [
         ("a <x>", "expansion_rules: {x: \"b <y>\", y: \"c <x>\"}".to_owned(), "leads back to itself"),
         ("<x>", "expansion_rules: {x: \"<x>\"}".to_owned(), "leads back to itself"),
-        ("<r0>", format!("expansion_rules:\n{doubling}  r40: z\n"), "many sentences"),
+        ("<r0>", format!("expansion_rules:\n{doubling}  r20: z\n"), "many sentences"),
+        ("<r0>", format!("expansion_rules:\n{deep}  r40: z\n"), "nested more than 30 deep"),
         (&nested, String::new(), "nested"),
         (&optionals, String::new(), "longer than"),
         (&permutation, String::new(), "in any order"),

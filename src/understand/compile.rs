@@ -191,7 +191,10 @@ impl Compiler {
         let Some(rule) = sentence.scope.layers.iter().find_map(|layer| layer.rules.get(name)) else {
             return Err(format!("there is no rule <{name}>"));
         };
-        if sentence.rules.iter().any(|r| r == name) || sentence.rules.len() >= RULE_DEPTH_MAX {
+        if sentence.rules.len() >= RULE_DEPTH_MAX {
+            return Err(format!("its rules are nested more than {RULE_DEPTH_MAX} deep, down to <{name}>"));
+        }
+        if sentence.rules.iter().any(|r| r == name) {
             let path = sentence.rules.join("> -> <");
             return Err(format!(
                 "rule <{name}> ({} {}) leads back to itself: <{path}> -> <{name}>",

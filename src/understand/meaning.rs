@@ -94,6 +94,8 @@ pub(super) struct Candidate {
     pub(super) slots: Slots,
     cost: f32,
     misheard: u32,
+    /// A slot holds words as they were said.
+    free: bool,
 }
 
 impl Understanding {
@@ -194,13 +196,18 @@ impl Understanding {
             let intent = automaton.blocks[reading.block as usize].intent.clone();
             let misheard = reading.misheard + replaced;
             let cost = self.cost(automaton, &reading) + misheard as f32;
-            match candidates.iter_mut().find(|c| c.intent == intent && c.slots == slots) {
+            let free = reading.filled.iter().any(|(_, filled)| matches!(filled, Filled::Words(..)));
+            let found = Candidate { intent, slots, cost, misheard, free };
+            match candidates.iter_mut().find(|c| c.intent == found.intent && c.slots == found.slots) {
                 Some(old) if old.cost <= cost => {}
-                Some(old) => *old = Candidate { intent, slots, cost, misheard },
-                None => candidates.push(Candidate { intent, slots, cost, misheard }),
+                Some(old) => *old = found,
+                None => candidates.push(found),
             }
         }
         candidates.sort_by(|a, b| a.cost.total_cmp(&b.cost).then_with(|| a.intent.cmp(&b.intent)));
+        // Where free words begin and end is no ambiguity worth asking about: the cheapest reading of them counts.
+        let mut free = BTreeSet::new();
+        candidates.retain(|c| !c.free || free.insert(c.intent.clone()));
         candidates
     }
 
