@@ -36,6 +36,7 @@ pub mod unit_graph;
 pub mod units;
 pub mod whisper;
 pub mod word_graph;
+mod written;
 
 pub use automaton::Said;
 pub use grammar::embedded_grammars;
