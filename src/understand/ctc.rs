@@ -27,7 +27,7 @@ const PAD_MS: u64 = 200;
 /// A unit sounds for about this many rows.
 const UNIT_ROWS: usize = 3;
 /// A wake phrase is heard in what is overheard with this margin per unit or better: on 1.6 hours of speech without wake
-/// words there was none (docs/training.md) ...
+/// words there was none (models/wake.md) ...
 const CALL_MARGIN_MIN: f32 = -0.6;
 /// ... and with this one where the wake-word model thought of one, too.
 const HINTED_MARGIN_MIN: f32 = -1.0;
