@@ -66,7 +66,8 @@ fn benches(c: &mut Criterion) {
 /// and cannot bid more. `cargo bench --bench arbiter -- remote`
 fn early_close(c: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let auctioneer = Auctioneer::new(vec![Arc::new(Sure)], Rules::default(), Arc::new(WallClock::start()));
+    let clock = Arc::new(WallClock::start());
+    let auctioneer = Auctioneer::new(vec![Arc::new(Sure)], Rules::default(), clock).expect("a thread");
     let far = RemoteHandler { name: "far".into(), languages: vec![Lang::En], confidence_max: 0.9, acts: Acts::Itself };
     let home = Home::default();
     c.bench_function("a sure handler inside, a remote one that takes 400 ms", |b| {

@@ -5,6 +5,7 @@ mod arbiter;
 mod calibration;
 mod handlers;
 mod llm;
+mod mqtt;
 mod wake;
 
 use std::collections::BTreeMap;
@@ -17,13 +18,14 @@ pub use self::wake::ENROLLED_DIR;
 use self::wake::RawWake;
 
 use crate::act::journal::JournalSettings;
-use crate::act::mqtt::{Broker, MqttSettings};
+use crate::act::mqtt::MqttSettings;
 use crate::decide::llm::{LlmSettings, NAME};
+use crate::decide::naming::Naming;
 use crate::decide::remote::RemoteHandler;
 use crate::decide::rules::Rules;
 use crate::decide::{siri, tmall};
 use crate::facts::error::Fault;
-use crate::facts::home::{EMBEDDED_HOME, Entity, Home, Mqtt, toml_fault};
+use crate::facts::home::{EMBEDDED_HOME, Home, toml_fault};
 use crate::hear::listener::ListenSettings;
 use crate::hear::wake::WakeSettings;
 use crate::understand::ctc::WakePhrase;
@@ -67,6 +69,8 @@ pub struct Config {
     pub remotes: Vec<RemoteHandler>,
     /// The language model to fall back on; `None`: there is none.
     pub llm: Option<LlmSettings>,
+    /// The names that a Tmall Genie knows; `None`: whatever the home file calls things.
+    pub naming: Option<Naming>,
     /// Whether handlers outside the process may read what was said, and not only what it may mean.
     pub share_transcript: bool,
     /// Receipts on disk; `None`: none are kept.
@@ -113,7 +117,8 @@ struct Raw {
     handler: Vec<handlers::Raw>,
     llm: Option<llm::Raw>,
     receipts: RawReceipts,
-    mqtt: RawMqtt,
+    mqtt: mqtt::Raw,
+    tmall: RawTmall,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -155,14 +160,9 @@ struct RawReceipts {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct RawMqtt {
-    broker: Option<String>,
-    host: Option<String>,
-    port: Option<u16>,
-    user: Option<String>,
-    password: Option<String>,
-    base: Option<String>,
-    share_transcript: bool,
+struct RawTmall {
+    placelist: Option<PathBuf>,
+    aliaslist: Option<PathBuf>,
 }
 
 impl Config {
@@ -246,7 +246,15 @@ impl Config {
         faults.between("receipts.keep_days", f64::from(keep_days), 1.0, 36_500.0);
         let journal = raw.receipts.dir.map(|dir| JournalSettings { dir: beside(dir), keep_days });
         let share_transcript = raw.mqtt.share_transcript;
-        let mqtt = mqtt(raw.mqtt, &home, &mut faults);
+        let mqtt = mqtt::mqtt(raw.mqtt, &home, &mut faults);
+        let [placelist, aliaslist] = [raw.tmall.placelist, raw.tmall.aliaslist].map(|list| list.map(beside));
+        let naming = (placelist.is_some() || aliaslist.is_some())
+            .then(|| Naming::read(placelist.as_deref(), aliaslist.as_deref()))
+            .transpose()
+            .unwrap_or_else(|mut more| {
+                faults.list.append(&mut more);
+                None
+            });
         let wake = raw.wake.enabled && !over.no_wake;
         // Whisper is too slow to try every pause and everything that people say to each other.
         let quick = engine == Engine::Ctc;
@@ -276,54 +284,12 @@ impl Config {
             rules,
             remotes,
             llm,
+            naming,
             share_transcript,
             journal,
             mqtt,
         })
     }
-}
-
-fn mqtt(raw: RawMqtt, home: &Home, faults: &mut Faults) -> MqttSettings {
-    let defaults = MqttSettings::default();
-    let external = match raw.broker.as_deref() {
-        None => raw.host.is_some(),
-        Some("embedded") => false,
-        Some("external") => true,
-        Some(other) => faults.unknown("mqtt.broker", other, "write \"embedded\" or \"external\""),
-    };
-    if raw.password.is_some() && raw.user.is_none() {
-        faults.add("mqtt.password", "there is a password but no user", "add mqtt.user");
-    }
-    let base = raw.base.unwrap_or(defaults.base);
-    if base.trim_matches('/') != base || crate::facts::home::check_topic(&base).is_err() {
-        faults.add("mqtt.base", &format!("{base:?} cannot begin a topic"), "write for example \"tiebreak\"");
-    }
-    if external && raw.host.as_deref().is_none_or(str::is_empty) {
-        faults.add("mqtt.host", "it is missing", "name the external broker's host");
-    }
-    if !external && (raw.host.is_some() || raw.user.is_some()) {
-        faults.add(
-            "mqtt.host",
-            "the embedded broker listens on this machine only and knows no users",
-            "remove host and user, or set broker = \"external\"",
-        );
-    }
-    let broker = if external {
-        Broker::External {
-            host: raw.host.unwrap_or_default(),
-            port: raw.port.unwrap_or(1883),
-            user: raw.user,
-            password: raw.password,
-        }
-    } else {
-        Broker::Embedded { port: raw.port.unwrap_or(0) }
-    };
-    // A thing of Zigbee2MQTT's reports on the topic below which it is commanded.
-    let report = |e: &Entity| match &e.mqtt {
-        Some(Mqtt::Zigbee2mqtt { topic }) => Some(topic.clone()),
-        _ => None,
-    };
-    MqttSettings { broker, base, reports: home.entities.iter().filter_map(report).collect() }
 }
 
 fn read_text(path: &Path) -> Result<String, Vec<Fault>> {
@@ -362,6 +328,7 @@ impl Faults<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::act::mqtt::Broker;
 
     fn load(text: &str) -> Result<Config, Vec<Fault>> {
         let raw: Raw = toml::from_str(text).map_err(|e| vec![toml_fault(&e, text, "t.toml")])?;
@@ -437,6 +404,7 @@ mod tests {
             // The embedded house lets no language model in.
             ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"", "llm"),
             ("[arbiter.pins]\nlight = \"llm\"", "arbiter.pins.light"),
+            ("[tmall]\nplacelist = \"no/such/list.json\"", ""),
         ] {
             let faults = load(text).expect_err(text);
             assert!(

@@ -67,9 +67,13 @@ def trim(x, margin=0.06, floor_db=-38):
 
 
 def _warp_matrix(factors):
-    """Vocal-tract warps: [B, 80, 80] that read mel band i from around band i * factor."""
+    """Vocal-tract warps: [B, 80, 80] that read mel band i from around band i * factor.
+
+    factors: [B, K], at K equally spaced bands; the mouth and the throat of two people differ by different factors.
+    """
     i = torch.arange(N_MELS, dtype=torch.float32)
-    src = (i[None] * factors[:, None]).clamp(max=N_MELS - 1.001)
+    each = torch.nn.functional.interpolate(factors[:, None], size=N_MELS, mode="linear", align_corners=True)[:, 0]
+    src = (i * each).clamp(max=N_MELS - 1.001)
     lo = src.floor().long()
     w = torch.zeros(len(factors), N_MELS, N_MELS)
     frac = src - lo
@@ -107,8 +111,8 @@ class Augment:
             x[i, lead[i]: lead[i] + len(a)] = a
             lengths.append(min(total, lead[i] + len(a) + 6))
         b = len(out)
-        warp = torch.from_numpy(np.exp(self.strength * r.uniform(-0.13, 0.13, b)).astype(np.float32))
-        x = torch.bmm(x, _warp_matrix(warp).transpose(1, 2))
+        warp = r.uniform(-0.13, 0.13, (b, 1)) + r.normal(0, 0.02, (b, 5))
+        x = torch.bmm(x, _warp_matrix(torch.from_numpy(np.exp(self.strength * warp).astype(np.float32))).transpose(1, 2))
         p = 10.0 ** x
         p = self._room(p)
         p = self._noise(p)
@@ -135,15 +139,18 @@ class Augment:
         return y.reshape(b, N_MELS, -1).transpose(1, 2)
 
     def _noise(self, p):
-        """Recorded noise, or, now and then, the other sentences of the batch talking at once."""
+        """Recorded noise, the other sentences of the batch talking at once, or noise of a random spectrum."""
         r, (b, t, _) = self.rng, p.shape
         talk = p.clone()
         for i in range(b):
             if r.random() > 0.85 * self.strength:
                 continue
-            snr = r.uniform(2, 36)
-            if b > 2 and r.random() < 0.12:
+            snr = r.uniform(0, 32)
+            kind = r.random()
+            if b > 2 and kind < 0.12:
                 n = sum(talk[(i + k) % b].roll(int(r.integers(0, t)), 0) for k in range(1, 1 + int(r.integers(2, min(6, b)))))
+            elif kind < 0.35:
+                n = self._random_noise(t)
             else:
                 a = self.noises[r.integers(len(self.noises))]
                 s = r.integers(0, max(1, len(a) - t))
@@ -156,6 +163,23 @@ class Augment:
             level = speech[speech > speech.max() * 1e-3].mean()
             p[i] += n * (level / n.sum(1).mean().clamp(min=1e-12)) * 10 ** (-snr / 10)
         return p
+
+    def _random_noise(self, t):
+        """A fan, a street, a machine: a smooth spectrum that swells and ebbs, with or without a hum."""
+        r = self.rng
+        spectrum = torch.from_numpy(r.normal(0, 0.7, (1, 1, 6)).astype(np.float32))
+        level = torch.from_numpy(r.normal(0, r.uniform(0, 0.5), (1, 1, max(2, t // 40))).astype(np.float32))
+        spectrum, level = (
+            torch.nn.functional.interpolate(a, size=n, mode="linear", align_corners=True)[0, 0]
+            for a, n in ((spectrum, N_MELS), (level, t))
+        )
+        n = 10 ** (spectrum + level[:, None])
+        # A mel band of white noise has some 1 to 8 degrees of freedom within a frame, the higher the more.
+        freedom = np.linspace(1, 8, N_MELS)
+        n = n * torch.from_numpy(r.gamma(freedom, 1 / freedom, (t, N_MELS)).astype(np.float32))
+        if r.random() < 0.3:
+            n[:, r.integers(0, 30, 3)] *= 10 ** r.uniform(0.5, 2)
+        return n
 
     def _microphone(self, b):
         """Smooth random gain per band in log10 power (0.1 = 1 dB), sometimes a low or high cut."""

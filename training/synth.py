@@ -29,6 +29,7 @@ import voices
 CACHE = Path(os.environ.get("TIEBREAK_CACHE", Path(__file__).parent / ".cache"))
 # Real people that only measure: five of the thirty in dspspeech, two of the six who read digits.
 RICH_SPEAKERS = {"cmn-chen-wang", "cmn-yue-tan"}  # thousands of different words each
+READERS = {"lj"}  # whole English sentences
 HELD_OUT_SPEAKERS = {"dsp25", "dsp26", "dsp27", "dsp28", "dsp29", "fsdd-theo", "fsdd-lucas"}
 
 
@@ -67,9 +68,11 @@ def _speak(job):
 
 
 def _record(job):
+    """A row of a recording read `factor` times as fast, or with another speaker's voice if that is None."""
     path, text, lang, speaker, factor = job
     x, rate = soundfile.read(path, dtype="float32")
-    x = features.trim(voices.resample(x, factor * rate / voices.RATE))
+    x = voices.resample(x, (factor or 1.0) * rate / voices.RATE)
+    x = features.trim(x if factor else voices.another_speaker(x, random.Random(speaker)))
     if len(x) > 10.5 * voices.RATE:
         return None
     return (text, lang, speaker, *_heard(x, zlib.crc32(f"{path} {speaker}".encode())))
@@ -117,6 +120,8 @@ def record_all(shared, workers):
                 speaker = f"{r['speaker']}@{i + 1}"
                 factor = math.exp(random.Random(speaker).uniform(-0.2, 0.22))
                 jobs["people"].append((*job, speaker, factor))
+            for i in range(8 if r["speaker"] in READERS else 0):
+                jobs["people"].append((*job, f"{r['speaker']}%{i + 1}", None))
     for name, js in jobs.items():
         with mp.Pool(workers, _init, (None if "held_out" in name else 7,)) as pool:
             store(name, list(tqdm(pool.imap(_record, js, chunksize=32), total=len(js), desc=name)))

@@ -1,11 +1,11 @@
 """Trains a speech model: `acoustic` (CTC alone, the default engine's) or `whisper` (CTC first, the decoder joins later).
 
     python train_stt.py acoustic --steps 8500
-    python train_stt.py acoustic --steps 10000 --lr 5e-4 --strength 0.9    # goes on, in worse rooms
+    python train_stt.py acoustic --steps 4000 --init ../models/stt-ctc.onnx --ready --strength 0.9
     python train_stt.py whisper --steps 10000 --decoder-from 4000
 
 Resumes from .cache/MODEL.pt.  The learning rate is constant after the warm-up and falls linearly over the
-last fifth of the steps, so a run can be lengthened before that fifth begins.
+last two fifths of the steps, so a run can be lengthened before they begin.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 import export_onnx
 import features
+import muon
 import synth
 import units
 import whisper
@@ -195,7 +196,7 @@ def main():
     a.add_argument("--steps", type=int, default=9000)
     a.add_argument("--decoder-from", type=int, default=3500)
     a.add_argument("--sets", default="synthetic_en,synthetic_zh")
-    a.add_argument("--lr", type=float, default=1.2e-3)
+    a.add_argument("--lr", type=float, default=1e-3)
     # In ten thousand steps the networks underfit: at full strength they hear rooms better and words worse.
     a.add_argument("--strength", type=float, default=0.7, help="of rooms, noise and microphones, 0 to 1")
     a.add_argument("--seed", type=int, default=0)
@@ -215,12 +216,15 @@ def main():
     else:
         w = net = Acoustic().to(device)
         decoder, stride, frames_max = None, STRIDE, 1100
-    opt = torch.optim.AdamW(w.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01)
+    hidden = [p for k, p in w.named_parameters() if p.ndim == 2 and "blocks." in k]
+    others = [p for p in w.parameters() if all(p is not h for h in hidden)]
+    opts = [muon.Muon(hidden, args.lr), torch.optim.AdamW(others, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01)]
     step = 0
     if os.path.exists(checkpoint):
         ck = torch.load(checkpoint, weights_only=True)
         w.load_state_dict(ck["net"])
-        opt.load_state_dict(ck["opt"])
+        for opt, state in zip(opts, ck["opts"]):
+            opt.load_state_dict(state)
         step = ck["step"]
         print("resumed at step", step)
     elif args.init:
@@ -234,9 +238,10 @@ def main():
     bar = tqdm(total=args.steps, initial=step, mininterval=5)
     while step < args.steps:
         x, lengths, heard, spelt, texts = data.batch(step)
-        lr = args.lr * min(1, (step + 1) / 400) * min(1, (args.steps - step) / (0.2 * args.steps))
-        for g in opt.param_groups:
-            g["lr"] = lr
+        lr = args.lr * min(1, (step + 1) / 400) * min(1, (args.steps - step) / (0.4 * args.steps))
+        for opt in opts:
+            for g in opt.param_groups:
+                g["lr"] = lr
         h, mid = net(x.to(device), drop=0.05)
         frames = lengths // stride
         loss_ctc, loss_letters = ctc(net.units(h), heard, frames), ctc(net.letters(h), spelt, frames)
@@ -248,10 +253,11 @@ def main():
             ce = F.cross_entropy(logits.flatten(0, 1), ty.flatten().to(device), ignore_index=-100)
             loss = loss + 0.3 * ce
             now["ce"] = ce.item()
-        opt.zero_grad()
+        w.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(w.parameters(), 1.0)
-        opt.step()
+        for opt in opts:
+            opt.step()
         step += 1
         for k, v in now.items():
             mean[k] = 0.98 * mean.get(k, v) + 0.02 * v
@@ -259,7 +265,7 @@ def main():
         if step % 20 == 0:
             bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()}, refresh=False)
         if step % 250 == 0 or step == args.steps:
-            ck = {"net": w.state_dict(), "opt": opt.state_dict(), "step": step, "han": "".join(tokens.han) if tokens else ""}
+            ck = {"net": w.state_dict(), "opts": [o.state_dict() for o in opts], "step": step, "han": "".join(tokens.han) if tokens else ""}
             torch.save(ck, checkpoint + ".tmp")
             os.replace(checkpoint + ".tmp", checkpoint)
         if step % 500 == 0 or step == args.steps:

@@ -5,6 +5,7 @@ by them.  slt (flite's and festival's recordings of one woman) and kdl (festival
 out whole, and so are twelve espeak-ng variants.
 """
 
+import math
 import os
 import random
 import shutil
@@ -14,12 +15,14 @@ import tempfile
 import jieba
 import numpy as np
 import pypinyin
+import pyworld
 import soundfile
 
 jieba.setLogLevel(30)
 # Alone, 调 is tiáo where something is adjusted (调到, 调高); pypinyin's own choice is diào.  Words such as 调查 keep theirs.
 pypinyin.load_single_dict({ord("调"): "tiáo,diào"})
 RATE = 16000
+FRAME_MS = 5.0
 ESPEAK_ACCENTS = ["en-us", "en-gb", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-029", "en-us-nyc"]
 _VARIANTS = """Alex Alicia Andrea Andy Annie AnxiousAndy Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario
 Michael Mike Nguyen RicishayMax RicishayMax2 RicishayMax3 Storm Tweaky adam anika announcer antonio aunty belinda
@@ -47,6 +50,33 @@ def resample(x, factor):
         x = np.convolve(x, k / k.sum(), "same")
     t = np.arange(0, len(x) - 1, factor)
     return np.interp(t, np.arange(len(x)), x).astype(np.float32)
+
+
+def another_speaker(x, rng: random.Random):
+    """The same words by somebody else: WORLD (Morise et al. 2016) takes pitch, envelope and breath apart.
+
+    The pitch goes to 80 to 260 Hz, the formants about a third as far, as between men, women and children; melody,
+    tempo and breathiness change too.
+    """
+    x = x.astype(np.float64)
+    f0, times = pyworld.dio(x, RATE, frame_period=FRAME_MS)
+    f0 = pyworld.stonemask(x, f0, times, RATE)
+    envelope, noise = pyworld.cheaptrick(x, f0, times, RATE), pyworld.d4c(x, f0, times, RATE)
+    voiced = f0 > 0
+    tempo = math.exp(rng.uniform(-0.22, 0.22))
+    if not voiced.any():
+        return pyworld.synthesize(f0, envelope, noise, RATE, FRAME_MS * tempo).astype(np.float32)
+    mean = np.log(f0[voiced]).mean()
+    target = rng.uniform(math.log(80), math.log(260))
+    f0[voiced] = np.exp(target + (np.log(f0[voiced]) - mean) * rng.uniform(0.6, 1.6))
+    f0[voiced] = f0[voiced].clip(50, 600)
+    formants = math.exp(0.3 * (target - mean) + rng.gauss(0, 0.06))
+    bins = np.arange(envelope.shape[1])
+    envelope = np.exp([np.interp(bins / formants, bins, row) for row in np.log(envelope)])
+    if rng.random() < 0.5:
+        breath = rng.uniform(0, 0.7) * (bins / bins[-1]) ** 0.5
+        noise = 1 - (1 - noise) * (1 - breath)
+    return pyworld.synthesize(f0, envelope, noise, RATE, FRAME_MS * tempo).astype(np.float32)
 
 
 def pinyin(text):
@@ -96,6 +126,10 @@ def _run(cmd):
         os.unlink(path)
 
 
+# Share of the utterances of a natural voice that another speaker says; of the others pitch and formants move as one.
+TRANSFORMED = 0.7
+
+
 def random_training_voice(text, lang, rng: random.Random):
     """One utterance in a random voice that is not held out: (name, samples at 16 kHz)."""
     if lang == "en":
@@ -108,9 +142,13 @@ def random_training_voice(text, lang, rng: random.Random):
         return "espeak-" + v, resample(x, rng.uniform(0.85, 1.2))
     if kind == "flite":
         v = rng.choice(["rms", "awb", "kal16", "rms", "awb"])
+        if rng.random() < TRANSFORMED:
+            return "flite-" + v, another_speaker(flite(text, v), rng)
         x = flite(text, v, rng.uniform(0.75, 1.3), rng.choice([None, rng.uniform(75, 220)]))
         return "flite-" + v, resample(x, rng.uniform(0.8, 1.38))
     v = rng.choice(["en-US", "en-GB"])
+    if rng.random() < TRANSFORMED:
+        return "pico-" + v, another_speaker(pico(text, v), rng)
     x = pico(text, v, rng.randint(75, 140), rng.randint(70, 130))
     return "pico-" + v, resample(x, rng.uniform(0.74, 1.16))
 

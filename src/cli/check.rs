@@ -5,6 +5,7 @@ use crate::act::mqtt::Broker;
 use crate::act::probe::reachable;
 use crate::config::Config;
 use crate::decide::llm::{Llm, endpoint};
+use crate::decide::tmall;
 use crate::engine::load;
 use crate::facts::error::Fault;
 use crate::hear::mic;
@@ -25,7 +26,7 @@ pub fn check(config: &Config) -> Exit {
     let home = &config.home;
     part(
         "home",
-        match command::faults(home, &config.home_file) {
+        match [command::faults(home, &config.home_file), unknown_names(config)].concat() {
             list if list.is_empty() => {
                 Ok(format!("{} with {} areas and {} entities", config.home_file, home.areas.len(), home.entities.len()))
             }
@@ -62,6 +63,10 @@ pub fn check(config: &Config) -> Exit {
         println!("{fault}");
     }
     if faults.is_empty() { Exit::Ok } else { Exit::Failed }
+}
+
+fn unknown_names(config: &Config) -> Vec<Fault> {
+    config.naming.as_ref().map_or(Vec::new(), |n| n.faults(&config.home, &config.home_file, tmall::NAME))
 }
 
 /// Opens the device for a moment. Without any device the configuration is still right: recordings and sentences

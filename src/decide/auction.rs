@@ -1,18 +1,19 @@
 //! One auction in real time: asks every handler, hands the answers to the arbiter, ends at the deadline.
 //!
-//! Handlers inside the process are asked one after the other (they answer in microseconds); those outside
-//! answer over a bounded channel; the language model is asked last, and only if nobody else has bid. Nothing here
-//! publishes: that is `act`'s, through its fence.
+//! Everyone is asked at once and answers over a bounded channel: handlers inside the process from threads of their
+//! own, within microseconds, those outside over MQTT. The language model is asked last, and only if nobody else has
+//! bid. Nothing here publishes: that is `act`'s, through its fence.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{self, Receiver};
 
 use super::arbiter::{Auction, Decision, Participant, Standing, Taken, Terms};
-use super::handler::{self, Handler};
+use super::handler::Handler;
+use super::inside::{Given, Inside};
 use super::llm::endpoint::Fallback;
 use super::llm::{self, Words};
 use super::remote::RemoteHandler;
@@ -20,13 +21,16 @@ use super::rules::Rules;
 use super::track::Tracker;
 use crate::facts::bid::{Answer, Ask, BidRecord, Closed, Outcome, Proposal, Verdict};
 use crate::facts::clock::Clock;
+use crate::facts::error::Fault;
 use crate::facts::home::Home;
+use crate::facts::intent::Hypothesis;
 
 /// No auction ends later than this after the end of speech, unless the hypotheses themselves came later.
 pub const CEILING: Duration = Duration::from_millis(500);
 
-/// What one round of the handlers inside the process is always given, however late it already is. A
-/// thousand times what they need; a handler that takes longer is late.
+/// What one round of the handlers inside the process is always given, however late it already is, and for how long
+/// they are all waited for even if those who are left could not win: the receipt then tells what each of them bid. A
+/// hundred times what they need.
 pub const ROUND: Duration = Duration::from_millis(20);
 
 /// How long handlers outside are given before the language model is asked in their stead, while it is not known
@@ -63,7 +67,7 @@ pub struct Held {
 
 /// Holds auctions.
 pub struct Auctioneer {
-    handlers: Vec<Arc<dyn Handler>>,
+    handlers: Vec<Inside>,
     rules: Rules,
     clock: Arc<dyn Clock>,
     fallback: Option<Fallback>,
@@ -94,8 +98,12 @@ const STRANGERS_MAX: usize = 4;
 
 impl Auctioneer {
     /// An auctioneer for `handlers`, going by `rules`.
-    pub fn new(handlers: Vec<Arc<dyn Handler>>, rules: Rules, clock: Arc<dyn Clock>) -> Self {
-        Self { handlers, rules, clock, fallback: None, tracker: Mutex::default() }
+    ///
+    /// # Errors
+    /// The system gives no thread for a handler.
+    pub fn new(handlers: Vec<Arc<dyn Handler>>, rules: Rules, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+        let handlers = handlers.into_iter().map(Inside::start).collect::<Result<_, _>>()?;
+        Ok(Self { handlers, rules, clock, fallback: None, tracker: Mutex::default() })
     }
 
     /// The same with a language model to fall back on.
@@ -121,10 +129,9 @@ impl Auctioneer {
         Slot { opened, deadline: deadline(opened, speech_end, self.rules.window) }
     }
 
-    /// Asks everyone about `ask` and decides within `slot`, whatever the handlers do; a handler inside the
-    /// process that blocks can hold it up (it is asked on this very thread), but still only loses. Handlers
-    /// outside have been asked already; here their answers are awaited. `words`: what was said, for the language
-    /// model alone.
+    /// Asks everyone about `ask` and decides within `slot`, whatever the handlers do; one inside the process that
+    /// hangs holds it up by one [`ROUND`] the first time, and is not asked again until it has answered. Handlers outside
+    /// have been asked already; here their answers are awaited. `words`: what was said, for the language model alone.
     pub async fn hold(&self, ask: &Ask, slot: Slot, remotes: Option<Remotes<'_>>, words: Option<Words<'_>>) -> Held {
         let inside = self.handlers.iter().map(|h| Participant::new(h.name(), h.confidence_max()));
         let outside = remotes.iter().flat_map(|r| r.handlers).map(RemoteHandler::participant);
@@ -138,14 +145,9 @@ impl Auctioneer {
         let pinned = self.rules.pinned(best);
         let terms = Terms { wake: ask.wake.as_deref(), pinned, opened: slot.opened, deadline: slot.deadline };
         let mut auction = Auction::open(&participants, &self.rules, terms);
-        for h in &self.handlers {
-            let before = self.clock.now();
-            let answer = self.rules.raised(handler::ask(h.as_ref(), ask), best);
-            let now = self.clock.now();
-            self.tracker().of_mut(h.name()).answered(now.saturating_sub(before));
-            auction.answer(h.name(), answer, now);
-        }
-        let strangers = self.await_others(&mut auction, ask, slot, remotes, words).await;
+        let mut round = Round { auctioneer: self, opened: self.clock.now(), best, natives: Vec::new() };
+        let given = round.ask(&mut auction, ask, slot).await;
+        let strangers = self.await_others(&mut auction, ask, slot, (&mut round, given), remotes, words).await;
         let decision = auction.close(self.clock.now());
         if decision.verdict.closed == Some(Closed::Deadline) {
             // How long they take is not known, but that it is longer than this.
@@ -155,13 +157,7 @@ impl Auctioneer {
         let mut records = auction.records();
         records.extend(strangers.into_iter().map(not_registered));
         let Decision { verdict, at: decided, proposal, pending } = decision;
-        let native = match proposal.as_ref().or(pending.as_ref()) {
-            Some(Proposal::Act(action) | Proposal::Confirm(action)) => {
-                let winner = self.handlers.iter().find(|h| verdict.handler.as_deref() == Some(h.name()));
-                winner.and_then(|h| h.native(&ask.id, action))
-            }
-            _ => None,
-        };
+        let native = verdict.handler.as_deref().and_then(|winner| round.native_of(winner));
         Held { verdict, records, proposal, pending, native, decided }
     }
 
@@ -184,9 +180,11 @@ impl Auctioneer {
         auction: &mut Auction<'_>,
         ask: &Ask,
         slot: Slot,
+        (round, given): (&mut Round<'_>, Receiver<Given>),
         remotes: Option<Remotes<'_>>,
         words: Option<Words<'_>>,
     ) -> Vec<String> {
+        let mut given = Some(given);
         let (handlers, home, mut answers) = match remotes {
             None => (&[][..], None, None),
             Some(Remotes { handlers, home, answers }) => {
@@ -221,6 +219,10 @@ impl Auctioneer {
             let model = last.as_mut().and_then(|last| last.answer.as_mut()).map(|asked| &mut asked.from);
             let is_hedge = wait < left;
             tokio::select! {
+                next = receive(given.as_mut()) => match next {
+                    Some(next) => round.hand_in(auction, next),
+                    None => given = None,
+                },
                 next = receive(answers.as_deref_mut()) => match next {
                     Some(a) => outside.hand_in(auction, a),
                     None => {
@@ -256,10 +258,55 @@ impl Auctioneer {
 }
 
 /// The next message; never, where none can come.
-async fn receive(from: Option<&mut Receiver<RemoteAnswer>>) -> Option<RemoteAnswer> {
+async fn receive<T>(from: Option<&mut Receiver<T>>) -> Option<T> {
     match from {
         Some(from) => from.recv().await,
         None => pending().await,
+    }
+}
+
+/// The round of the handlers inside the process.
+struct Round<'a> {
+    auctioneer: &'a Auctioneer,
+    opened: Duration,
+    best: Option<&'a Hypothesis>,
+    /// What those who bid would say in their own protocol.
+    natives: Vec<(usize, Value)>,
+}
+
+impl Round<'_> {
+    /// Asks all and hands in what comes within one [`ROUND`]; who takes longer answers on what is returned.
+    async fn ask(&mut self, auction: &mut Auction<'_>, ask: &Ask, slot: Slot) -> Receiver<Given> {
+        let handlers = &self.auctioneer.handlers;
+        let (to, mut given) = mpsc::channel(handlers.len().max(1));
+        let ask = Arc::new(ask.clone());
+        for (seat, h) in handlers.iter().enumerate() {
+            if let Err(why) = h.ask(seat, &ask, &to) {
+                auction.answer(h.name(), Answer::Failed(why), self.opened);
+            }
+        }
+        drop(to);
+        let left = slot.deadline.saturating_sub(self.opened);
+        let all = async {
+            while let Some(next) = given.recv().await {
+                self.hand_in(auction, next);
+            }
+        };
+        // Whoever is late may still answer until the close.
+        let _ = tokio::time::timeout(ROUND.min(left), all).await;
+        given
+    }
+
+    fn hand_in(&mut self, auction: &mut Auction<'_>, Given { seat, answer, native }: Given) {
+        let name = self.auctioneer.handlers[seat].name();
+        let now = self.auctioneer.clock.now();
+        self.auctioneer.tracker().of_mut(name).answered(now.saturating_sub(self.opened));
+        auction.answer(name, self.auctioneer.rules.raised(answer, self.best), now);
+        self.natives.extend(native.map(|native| (seat, native)));
+    }
+
+    fn native_of(self, winner: &str) -> Option<Value> {
+        self.natives.into_iter().find(|(seat, _)| self.auctioneer.handlers[*seat].name() == winner).map(|(_, n)| n)
     }
 }
 

@@ -23,7 +23,8 @@ impl Clock for Stopped {
     }
 }
 
-const WINDOW: Duration = Duration::from_millis(25);
+/// Long, so that a busy machine has run every thread by then.
+const WINDOW: Duration = Duration::from_millis(400);
 
 struct Fixed(&'static str, f32);
 
@@ -40,6 +41,21 @@ impl Handler for Fixed {
     }
 }
 
+/// Hangs until it is told how sure it is.
+struct Hangs(crossbeam_channel::Receiver<f32>);
+
+impl Handler for Hangs {
+    fn name(&self) -> &str {
+        "hangs"
+    }
+    fn confidence_max(&self) -> f32 {
+        0.95
+    }
+    fn bid(&self, _: &Ask) -> Answer {
+        bid(self.0.recv().expect("told in the end"))
+    }
+}
+
 fn bid(confidence: f32) -> Answer {
     Answer::Bid(Bid { confidence, risk: Risk::Low, proposal: Proposal::Reply("done".into()) })
 }
@@ -49,7 +65,7 @@ fn ask() -> Ask {
 }
 
 fn auctioneer(handlers: Vec<Arc<dyn Handler>>) -> Auctioneer {
-    Auctioneer::new(handlers, Rules { window: WINDOW, ..Rules::default() }, Arc::new(Stopped))
+    Auctioneer::new(handlers, Rules { window: WINDOW, ..Rules::default() }, Arc::new(Stopped)).expect("threads")
 }
 
 fn on_tokio<T>(test: impl Future<Output = T>) -> T {
@@ -81,6 +97,35 @@ fn handlers_inside_decide_at_once_and_a_panic_loses() {
         assert_eq!(held.decided, Duration::ZERO);
         let outcomes: Vec<Outcome> = held.records.iter().map(|r| r.outcome).collect();
         assert_eq!(outcomes, [Outcome::Failed, Outcome::Lost, Outcome::Won]);
+    });
+}
+
+#[test]
+fn a_handler_inside_that_hangs_costs_its_own_bid_and_is_back_when_it_has_answered() {
+    on_tokio(async {
+        let (tell, told) = crossbeam_channel::unbounded();
+        let a = auctioneer(vec![Arc::new(Hangs(told)), Arc::new(Fixed("b", 0.7))]);
+        let outcome = |held: &Held, name: &str| {
+            let record = held.records.iter().find(|r| r.handler == name).expect("asked");
+            (record.outcome, record.reason.clone().unwrap_or_default())
+        };
+        let held = a.hold(&ask(), a.slot(None), None, None).await;
+        assert_eq!((held.decided, held.verdict.handler.as_deref()), (WINDOW, Some("b")), "{held:?}");
+        assert_eq!(outcome(&held, "hangs"), (Outcome::Late, "no answer before the close".into()));
+        // It is not waited for while it hangs.
+        let held = a.hold(&ask(), a.slot(None), None, None).await;
+        assert_eq!((held.decided, held.verdict.handler.as_deref()), (Duration::ZERO, Some("b")), "{held:?}");
+        assert_eq!(outcome(&held, "hangs"), (Outcome::Failed, "it is still busy with an earlier command".into()));
+        tell.send(0.9).expect("it listens");
+        tell.send(0.9).expect("it listens");
+        let back = loop {
+            let held = a.hold(&ask(), a.slot(None), None, None).await;
+            if outcome(&held, "hangs").0 != Outcome::Failed {
+                break held;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(back.verdict.handler.as_deref(), Some("hangs"), "{back:?}");
     });
 }
 

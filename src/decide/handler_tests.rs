@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::handler::Handler;
+use super::naming::Naming;
 use super::siri::{self, Siri};
 use super::tmall::{self, Tmall};
 use crate::facts::bid::{Action, Answer, Ask, Bid, Operation, Proposal, Risk};
@@ -42,7 +43,7 @@ fn ask(lang: Lang, hypotheses: Vec<Hypothesis>) -> Ask {
 
 fn both(lang: Lang, intent: &str, slots: &str) -> (Answer, Answer) {
     let ask = ask(lang, vec![hypothesis(intent, slots, 1.0)]);
-    (Siri::new(home(), "tiebreak").bid(&ask), Tmall::new(home(), "tiebreak").bid(&ask))
+    (Siri::new(home(), "tiebreak").bid(&ask), Tmall::new(home(), "tiebreak", None).bid(&ask))
 }
 
 fn bid(answer: Answer) -> Bid {
@@ -239,7 +240,7 @@ fn each_says_it_in_its_own_protocol() {
         let targets = targets.iter().map(|t| crate::facts::home::EntityId((*t).to_owned())).collect();
         Action { targets, operation }
     };
-    let (siri, tmall) = (Siri::new(home(), "tiebreak"), Tmall::new(home(), "tiebreak"));
+    let (siri, tmall) = (Siri::new(home(), "tiebreak"), Tmall::new(home(), "tiebreak", None));
     let red = act(&["light.living_room_ceiling"], Operation::Color { hue: 0.0, saturation: 1.0 });
     let hap = siri.native("7", &red).expect("HAP");
     let types: Vec<_> =
@@ -264,4 +265,17 @@ fn each_says_it_in_its_own_protocol() {
     // What version 2 has no attribute for is said in version 1.
     let half = tmall.native("7", &act(&["cover.living_room_curtain"], Operation::Position(0.5))).expect("AliGenie");
     assert_eq!((&half[0]["header"]["payLoadVersion"], &half[0]["payload"]["value"]), (&json!(1), &json!("50")));
+}
+
+#[test]
+fn with_aligenies_lists_the_genie_declines_what_it_cannot_know() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("aliaslist.json");
+    std::fs::write(&file, r#"[{"key": "灯", "value": ["台灯"]}]"#).expect("writable");
+    let naming = Naming::read(None, Some(&file)).expect("a list");
+    let genie = Tmall::new(home(), "tiebreak", Some(naming));
+    let ask = ask(Lang::Zh, vec![hypothesis("HassTurnOn", "name=light.living_room_ceiling", 1.0)]);
+    let why = declined(genie.bid(&ask));
+    assert!(why.contains("aliaslist") && why.contains("吊灯"), "{why}");
+    assert!(matches!(Tmall::new(home(), "tiebreak", None).bid(&ask), Answer::Bid(_)));
 }

@@ -1,7 +1,7 @@
 //! Hypotheses -> bids -> one verdict.
 //!
-//! `handler` says what may bid, `siri` and `tmall` bid (with `operations` and `targets` to read what is asked
-//! and of which things, and `requests` for what lies beyond the house), `remote` knows the handlers outside the
+//! `handler` says what may bid, `inside` gives each a thread, `siri` and `tmall` bid (with `operations` and `targets` to read what is asked
+//! and of which things, `requests` for what lies beyond the house, and `naming` for the names that a Genie knows), `remote` knows the handlers outside the
 //! process, `llm` is the one of last resort, `arbiter` decides by the `rules`, `track` knows how everyone did before,
 //! `auction` runs one round of it in real time.
 
@@ -14,7 +14,9 @@ mod auction_tests;
 pub mod handler;
 #[cfg(test)]
 mod handler_tests;
+mod inside;
 pub mod llm;
+pub mod naming;
 pub mod operations;
 pub mod remote;
 mod requests;

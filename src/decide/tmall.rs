@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::handler::Handler;
+use super::naming::Naming;
 use super::operations::{COLORS, verb};
 use super::requests::Requests;
 use super::targets::{self, Assistant, Offer, the};
@@ -41,12 +42,14 @@ const REQUESTS: [(&str, Risk); 8] = [
 pub struct Tmall {
     home: Arc<Home>,
     requests: Requests,
+    naming: Option<Naming>,
 }
 
 impl Tmall {
-    /// A handler for `home`; requests beyond the house go to `<base>/request/tmall`.
-    pub fn new(home: Arc<Home>, base: &str) -> Self {
-        Self { home, requests: Requests::new(NAME, base, &REQUESTS) }
+    /// A handler for `home`, of which it knows what `naming` allows; requests beyond the house go to
+    /// `<base>/request/tmall`.
+    pub fn new(home: Arc<Home>, base: &str, naming: Option<Naming>) -> Self {
+        Self { home, requests: Requests::new(NAME, base, &REQUESTS), naming }
     }
 }
 
@@ -83,7 +86,11 @@ impl Tmall {
         if let Some(offer) = self.requests.offer(h, ask) {
             return Ok(offer);
         }
-        let fits = |entity: &Entity, operation: &Operation| directive(entity, operation).map(|_| ());
+        let fits = |entity: &Entity, operation: &Operation| {
+            directive(entity, operation)?;
+            let named = self.naming.as_ref().map(|naming| naming.of(entity, &self.home)).transpose();
+            named.map(|_| ()).map_err(|why| format!("the Genie cannot know {}: {why}", the(entity)))
+        };
         Assistant { name: NAME, home: &self.home, fits: &fits }.offer(h)
     }
 }

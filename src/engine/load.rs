@@ -94,7 +94,7 @@ pub fn wake(config: &Config) -> Result<Option<Wake>, Fault> {
 /// The handlers inside the process.
 pub fn handlers(config: &Config) -> Vec<Arc<dyn Handler>> {
     let (home, base) = (Arc::new(config.home.clone()), &config.mqtt.base);
-    vec![Arc::new(Siri::new(Arc::clone(&home), base)), Arc::new(Tmall::new(home, base))]
+    vec![Arc::new(Siri::new(Arc::clone(&home), base)), Arc::new(Tmall::new(home, base, config.naming.clone()))]
 }
 
 /// The language model to fall back on, and its thread; `None` where none is configured.

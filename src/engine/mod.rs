@@ -296,7 +296,7 @@ impl LineParts {
             tokio::spawn(stop_on_signal(Arc::clone(&self.stop)));
         }
         let handlers = load::handlers(&self.config);
-        let auctioneer = Auctioneer::new(handlers, self.config.rules.clone(), Arc::clone(&self.clock));
+        let auctioneer = Auctioneer::new(handlers, self.config.rules.clone(), Arc::clone(&self.clock))?;
         Ok(Line {
             auctioneer: auctioneer.with_fallback(load::fallback(&self.config)?),
             fence: Fence::default(),
