@@ -2,12 +2,14 @@
 //!
 //! Needs `mosquitto` (Debian: in package mosquitto). Nothing here sleeps: every step waits for the thing itself.
 
-use std::io::{BufRead, BufReader};
+#[path = "house/mosquitto.rs"]
+mod broker;
+
 use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Child, Command as Process, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use broker::Mosquitto;
 use rumqttc::{Client, Event, MqttOptions, Packet, Publish, QoS};
 use serde_json::json;
 use tiebreak::act::broker::EmbeddedBroker;
@@ -24,41 +26,8 @@ use tokio::sync::oneshot;
 /// Far more than anything here takes; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Mosquitto {
-    child: Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Mosquitto {
-    fn start(port: u16) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let conf = folder.path().join("mosquitto.conf");
-        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest stderr\n");
-        std::fs::write(&conf, text).expect("writable");
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let paths = std::env::split_paths(&path).chain([std::path::PathBuf::from("/usr/sbin")]);
-        let mut child = Process::new("mosquitto")
-            .env("PATH", std::env::join_paths(paths).expect("PATH"))
-            .arg("-c")
-            .arg(&conf)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("mosquitto starts (apt install mosquitto)");
-        let mut log = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let up = log.by_ref().map_while(Result::ok).any(|line| line.contains("running"));
-        assert!(up, "mosquitto did not start on port {port}");
-        // Read on, so that a full pipe never stops the broker.
-        std::thread::spawn(move || log.for_each(drop));
-        Self { child, _folder: folder }
-    }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn mosquitto(port: u16) -> Mosquitto {
+    Mosquitto::start(port).expect("the port was free a moment ago")
 }
 
 fn free_port() -> u16 {
@@ -221,7 +190,7 @@ fn exercise(port: u16, settings: &MqttSettings) {
 #[test]
 fn against_mosquitto() {
     let port = free_port();
-    let _broker = Mosquitto::start(port);
+    let _broker = mosquitto(port);
     exercise(port, &settings(port));
 }
 
@@ -234,7 +203,7 @@ fn against_the_embedded_broker() {
 #[test]
 fn a_restarted_broker_is_found_again_and_nothing_is_made_up_for() {
     let port = free_port();
-    let broker = Mosquitto::start(port);
+    let broker = mosquitto(port);
     let on = Background::start();
     let (link, mut incoming) = connect(&on, &settings(port), None);
     let mut state = link.state();
@@ -244,7 +213,7 @@ fn a_restarted_broker_is_found_again_and_nothing_is_made_up_for() {
     let refused = on.block_on(link.publish_command(pass("1"), &command(&["lamp/late/set"]), PATIENCE));
     assert!(matches!(refused, Err(Unpublished::NotConnected(_))), "{refused:?}");
 
-    let _broker = Mosquitto::start(port);
+    let _broker = mosquitto(port);
     on.block_on(link.ready(PATIENCE)).expect("found again");
     let mut observer = Observer::new(port);
     on.block_on(link.publish_command(pass("2"), &command(&["lamp/now/set"]), PATIENCE)).expect("acknowledged");

@@ -15,6 +15,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use house::mosquitto::Mosquitto;
 use house::{Guest, Heard, PATIENCE};
 use serde_json::json;
 use tiebreak::act::broker::EmbeddedBroker;
@@ -49,15 +50,15 @@ impl Random {
 /// A broker that can be started again at the same port.
 enum Broker {
     Embedded { _runs: EmbeddedBroker },
-    Mosquitto(Child),
+    Mosquitto { _runs: Mosquitto },
 }
 
 impl Broker {
-    fn start(is_mosquitto: bool, port: u16, folder: &Path) -> Self {
+    fn start(is_mosquitto: bool, port: u16) -> Self {
         let end = Instant::now() + PATIENCE;
         loop {
             // The port may still be in use for a moment after the broker before.
-            match Self::try_start(is_mosquitto, port, folder) {
+            match Self::try_start(is_mosquitto, port) {
                 Some(broker) => return broker,
                 None => assert!(Instant::now() < end, "the broker does not start again"),
             }
@@ -65,39 +66,11 @@ impl Broker {
         }
     }
 
-    fn try_start(is_mosquitto: bool, port: u16, folder: &Path) -> Option<Self> {
+    fn try_start(is_mosquitto: bool, port: u16) -> Option<Self> {
         if !is_mosquitto {
             return EmbeddedBroker::start(port).ok().map(|broker| Self::Embedded { _runs: broker });
         }
-        let conf = folder.join("mosquitto.conf");
-        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest stderr\n");
-        std::fs::write(&conf, text).expect("writable");
-        let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
-        let mut child = Command::new("mosquitto")
-            .env("PATH", path)
-            .arg("-c")
-            .arg(&conf)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("mosquitto starts (apt install mosquitto)");
-        let mut log = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let runs = log.by_ref().map_while(Result::ok).any(|line| line.contains("running"));
-        std::thread::spawn(move || log.for_each(drop));
-        if runs {
-            return Some(Self::Mosquitto(child));
-        }
-        let _ = child.wait();
-        None
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        if let Self::Mosquitto(child) = self {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        Mosquitto::start(port).map(|broker| Self::Mosquitto { _runs: broker })
     }
 }
 
@@ -187,7 +160,7 @@ fn house(is_mosquitto: bool, house_seed: u64, count: usize) -> Seen {
     let path = folder.path().join("tiebreak.toml");
     std::fs::write(&path, config).expect("writable");
     let mut random = Random(house_seed);
-    let mut broker = Some(Broker::start(is_mosquitto, port, folder.path()));
+    let mut broker = Some(Broker::start(is_mosquitto, port));
     let all = |random: &mut Random| -> Vec<Guest> {
         HANDLERS.iter().map(|(name, itself)| handler(port, name, *itself, random.below(u64::MAX))).collect()
     };
@@ -215,7 +188,7 @@ fn house(is_mosquitto: bool, house_seed: u64, count: usize) -> Seen {
         }
         if i % 70 == 34 {
             drop(broker.take());
-            broker = Some(Broker::start(is_mosquitto, port, folder.path()));
+            broker = Some(Broker::start(is_mosquitto, port));
             // Its sessions are gone. What Tiebreak may do before the observer is back goes unseen: that can hide a
             // command, and never make one up.
             seen.heard.extend(everything(&observer));

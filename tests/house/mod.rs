@@ -3,6 +3,8 @@
 //! Each test uses what it needs of it.
 #![allow(dead_code)]
 
+pub mod mosquitto;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
