@@ -15,7 +15,7 @@ use crate::facts::intent::{Hypothesis, Lang, Slots};
 use crate::facts::utterance::{Detection, Draft, Opening, Transcript, Utterance};
 use crate::receipt::{Part, Timeline};
 use crate::understand::Understanding;
-use crate::understand::stt::{Recognized, Recognizer};
+use crate::understand::stt::{LastSound, Recognized, Recognizer};
 
 /// Work for the understand thread. Everything that can reach it is in this one enum.
 #[derive(Debug)]
@@ -121,8 +121,10 @@ const REFERENT_VALID: Duration = Duration::from_secs(60);
 
 /// How sure a draft must be. A pause is no end: what is guessed now cannot be corrected by what follows.
 const DRAFT_CONFIDENCE_MIN: f32 = 0.9;
-/// In speech or noise that goes on, a command is over when the recogniser has heard nothing more for so long, in ms.
+/// In speech or noise that goes on, a command is over when the recogniser has heard nothing more for so long, in ms ...
 const NO_MORE_MS: u64 = 450;
+/// ... and for so many sounds: who speaks slowly is not cut off ("up to seven", "ty percent").
+const NO_MORE_SOUNDS: u64 = 5;
 
 impl Mind {
     /// Works until every sender of `jobs` is gone, or nobody wants the results any more.
@@ -207,7 +209,10 @@ impl Mind {
                     return None;
                 }
                 let sure = heard.whole && heard.transcript.confidence >= DRAFT_CONFIDENCE_MIN;
-                let over = || heard.last_sound.is_some_and(|at| at + samples_in_ms(NO_MORE_MS) <= utterance.endpoint);
+                let over = || {
+                    let quiet = |last: LastSound| samples_in_ms(NO_MORE_MS).max(last.pace * NO_MORE_SOUNDS);
+                    heard.last_sound.is_some_and(|last| last.at + quiet(last) <= utterance.endpoint)
+                };
                 let ready = match utterance.draft {
                     None => true,
                     Some(Draft::Paused) => sure,
@@ -218,8 +223,8 @@ impl Mind {
                 }
                 let lang = heard.transcript.lang;
                 let mut start = Understood { wake: start.wake.or(heard.wake), ..start };
-                if let (Some(Draft::GoingOn), Some(at)) = (utterance.draft, heard.last_sound) {
-                    start.timeline.speech_end = Some(crate::receipt::round(at.as_ms()));
+                if let (Some(Draft::GoingOn), Some(last)) = (utterance.draft, heard.last_sound) {
+                    start.timeline.speech_end = Some(crate::receipt::round(last.at.as_ms()));
                 }
                 let understood = self.read(start, Some(heard.transcript), Some(lang));
                 if utterance.draft.is_some() && understood.hypotheses.is_empty() {

@@ -3,7 +3,7 @@
 
 use super::ctc_search::{LogProbs, Wanted, search};
 use super::pronounce::{EMBEDDED_LEXICON, Lexicon};
-use super::stt::{Recognized, Recognizer};
+use super::stt::{LastSound, Recognized, Recognizer};
 use super::unit_graph::{START, START_ADDRESSED, Spelling, UnitGraph};
 use super::units::{Alphabet, Units};
 use super::word_graph::WordGraph;
@@ -187,6 +187,12 @@ impl CtcRecognizer {
     }
 }
 
+/// The row in which the last sound begins, and rows for each sound on average; `begins`: those of all.
+fn last_sound(begins: &[u32]) -> Option<(u32, f32)> {
+    let (first, last) = (begins.first()?, begins.last()?);
+    Some((*last, (last - first) as f32 / (begins.len() - 1).max(1) as f32))
+}
+
 impl Recognizer for CtcRecognizer {
     fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Recognized>, Fault> {
         if utterance.samples.len() < SAMPLE_RATE_HZ as usize / 10 {
@@ -243,7 +249,10 @@ impl Recognizer for CtcRecognizer {
             let wake = called.or(said);
             let lang = if reading.text.is_ascii() { Lang::En } else { Lang::Zh };
             let transcript = Transcript { text: reading.text, confidence, lang };
-            let last_sound = found.begins.last().map(|&row| utterance.start + u64::from(row) * row_samples);
+            let last_sound = last_sound(&found.begins).map(|(row, pace)| LastSound {
+                at: utterance.start + u64::from(row) * row_samples,
+                pace: (pace * row_samples as f32) as u64,
+            });
             return Ok(Some(Recognized { transcript, wake, whole: true, last_sound }));
         }
         let free = LogProbs { values: &letters, units: self.acoustic.letters.count() }.greedy();

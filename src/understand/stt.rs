@@ -14,8 +14,17 @@ pub struct Recognized {
     pub wake: Option<Detection>,
     /// The words are a whole sentence of the grammars.
     pub whole: bool,
-    /// Where its last sound begins, where the engine knows it.
-    pub last_sound: Option<SampleIndex>,
+    /// Its last sound, where the engine knows it.
+    pub last_sound: Option<LastSound>,
+}
+
+/// Where somebody fell silent, and how slowly they speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastSound {
+    /// Where the last sound begins.
+    pub at: SampleIndex,
+    /// From the beginning of one sound to that of the next, on average, in samples.
+    pub pace: u64,
 }
 
 /// A speech recogniser. It may take its time: it runs on the understand thread, never on the listening one.
