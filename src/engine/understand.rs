@@ -172,10 +172,12 @@ impl Mind {
             tracing::debug!("{}: the rest of a command that has been taken", utterance.source);
             return None;
         }
+        let mut called_before = false;
         if let (Opening::Overheard { .. }, Some((wake, at))) = (&utterance.opening, &self.progress.called)
             && utterance.start <= *at + self.wait
         {
             utterance.opening = Opening::Woken(wake.clone());
+            called_before = true;
         }
         if utterance.draft.is_none() {
             self.progress.called = None;
@@ -207,6 +209,12 @@ impl Mind {
                         self.progress.called = Some((wake.clone(), utterance.endpoint));
                     }
                     return None;
+                }
+                if let (None, true, false, Some(wake)) =
+                    (utterance.draft, heard.begun, called_before, start.wake.as_ref().or(heard.wake.as_ref()))
+                {
+                    tracing::info!("{}: a command may have begun after {}", start.source, wake.word);
+                    self.progress.called = Some((wake.clone(), utterance.endpoint));
                 }
                 let sure = heard.whole && heard.transcript.confidence >= DRAFT_CONFIDENCE_MIN;
                 let over = || {

@@ -22,12 +22,8 @@ fn called(text: &str) -> Option<Recognized> {
 
 fn words(text: &str, confidence: f32, whole: bool) -> Option<Recognized> {
     let transcript = Transcript { text: text.into(), confidence, lang: Lang::En };
-    Some(Recognized {
-        transcript,
-        wake: None,
-        whole,
-        last_sound: Some(LastSound { at: SampleIndex(8000), pace: 1300 }),
-    })
+    let last_sound = Some(LastSound { at: SampleIndex(8000), pace: 1300 });
+    Some(Recognized { transcript, wake: None, whole, begun: false, last_sound })
 }
 
 fn mind(told: Vec<Option<Recognized>>) -> Mind {
@@ -105,6 +101,21 @@ fn a_wake_phrase_heard_in_a_draft_counts_for_the_whole_utterance() {
     let mut mind = self::mind(vec![called(""), None]);
     let jobs = vec![utterance(0, OVERHEARD, true), utterance(90_000, OVERHEARD, false)];
     assert!(run(&mut mind, jobs).is_empty(), "another utterance");
+}
+
+#[test]
+fn who_hesitates_after_the_wake_word_may_go_on_once() {
+    let begun = || called("i am").map(|r| Recognized { begun: true, whole: false, ..r });
+    let mut mind = mind(vec![begun(), words("turn on the kitchen light", 0.8, true)]);
+    let jobs = vec![utterance(0, OVERHEARD, false), utterance(30_000, OVERHEARD, false)];
+    assert_eq!(run(&mut mind, jobs), ["i am", "turn on the kitchen light"]);
+    let mut mind = self::mind(vec![
+        begun(),
+        words("i am", 0.2, false).map(|r| Recognized { begun: true, ..r }),
+        words("turn on the kitchen light", 0.8, true),
+    ]);
+    let jobs = [0, 30_000, 60_000].map(|start| utterance(start, OVERHEARD, false)).into();
+    assert_eq!(run(&mut mind, jobs), ["i am", "i am"]);
 }
 
 #[test]

@@ -24,6 +24,8 @@ const LEAD_MS: u64 = 300;
 /// Silence that is added at the end, in ms: the model was trained with some.
 const PAD_MS: u64 = 200;
 
+/// Fewer sounds than this, if they make no sentence, are taken for the beginning of one: "could you" has five.
+const BEGUN_UNITS_MAX: usize = 8;
 /// A unit sounds for about this many rows.
 const UNIT_ROWS: usize = 3;
 /// A wake phrase is heard in what is overheard with this margin per unit or better: on 1.6 hours of speech without wake
@@ -219,6 +221,7 @@ impl Recognizer for CtcRecognizer {
                         transcript,
                         wake: Some(wake.clone()),
                         whole: true,
+                        begun: false,
                         last_sound: None,
                     }));
                 }
@@ -227,6 +230,8 @@ impl Recognizer for CtcRecognizer {
             // Somebody may have talked about something else just before.
             (Opening::Overheard { .. }, None) => (START_ADDRESSED, probs.steps()),
         };
+        // Where the command begins at the latest.
+        let after = call.as_ref().map_or(lead, |(_, end)| *end);
         let called = call.map(|(wake, _)| wake);
         let found = search(probs, &self.graph, Wanted::sentence(start, lead));
         let confidence = found.as_ref().map_or(0.0, |f| self.acoustic.confidence.at(f.margin));
@@ -253,7 +258,7 @@ impl Recognizer for CtcRecognizer {
                 at: utterance.start + u64::from(row) * row_samples,
                 pace: (pace * row_samples as f32) as u64,
             });
-            return Ok(Some(Recognized { transcript, wake, whole: true, last_sound }));
+            return Ok(Some(Recognized { transcript, wake, whole: true, begun: false, last_sound }));
         }
         let free = LogProbs { values: &letters, units: self.acoustic.letters.count() }.greedy();
         if free.is_empty() || utterance.opening.is_overheard() && called.is_none() {
@@ -262,6 +267,7 @@ impl Recognizer for CtcRecognizer {
         // Outside the grammar: what it sounded like. The confidence is low on purpose, whatever the acoustics.
         let lang = if self.acoustic.letters.is_mostly_mandarin(&free) { Lang::Zh } else { Lang::En };
         let transcript = Transcript { text: self.acoustic.letters.render(&free), confidence, lang };
-        Ok(Some(Recognized { transcript, wake: called, whole: false, last_sound: None }))
+        let begun = probs.from(after).greedy().len() < BEGUN_UNITS_MAX;
+        Ok(Some(Recognized { transcript, wake: called, whole: false, begun, last_sound: None }))
     }
 }

@@ -14,6 +14,8 @@ pub struct Recognized {
     pub wake: Option<Detection>,
     /// The words are a whole sentence of the grammars.
     pub whole: bool,
+    /// The words are none, and so few sounds that they may be the beginning of a sentence: "I am ... done with this".
+    pub begun: bool,
     /// Its last sound, where the engine knows it.
     pub last_sound: Option<LastSound>,
 }

@@ -157,6 +157,7 @@ impl Recognizer for WhisperRecognizer {
             transcript,
             wake: None,
             whole: self.filter.grammar.is_whole(said.into_iter()),
+            begun: false,
             last_sound: None,
         }))
     }
