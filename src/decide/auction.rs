@@ -1,7 +1,7 @@
 //! One auction in real time: asks every handler, hands the answers to the arbiter, ends at the deadline.
 //!
-//! Everyone is asked at once and answers over a bounded channel: handlers inside the process from threads of their
-//! own, within microseconds, those outside over MQTT. The language model is asked last, and only if nobody else has
+//! Handlers inside the process are asked first: those that never wait on this very thread, within microseconds, the
+//! others on threads of their own. Those outside answer over a bounded channel. The language model is asked last, and only if nobody else has
 //! bid. Nothing here publishes: that is `act`'s, through its fence.
 
 use std::future::pending;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{self, Receiver};
 
 use super::arbiter::{Auction, Decision, Participant, Standing, Taken, Terms};
 use super::handler::Handler;
-use super::inside::{Given, Inside};
+use super::inside::{Given, Inside, Reply};
 use super::llm::endpoint::Fallback;
 use super::llm::{self, Words};
 use super::remote::RemoteHandler;
@@ -280,15 +280,24 @@ impl Round<'_> {
         let handlers = &self.auctioneer.handlers;
         let (to, mut given) = mpsc::channel(handlers.len().max(1));
         let ask = Arc::new(ask.clone());
+        let mut asked = 0;
         for (seat, h) in handlers.iter().enumerate() {
-            if let Err(why) = h.ask(seat, &ask, &to) {
-                auction.answer(h.name(), Answer::Failed(why), self.opened);
+            match h.ask(seat, &ask, &to) {
+                Reply::Now(given) => self.hand_in(auction, given),
+                Reply::Later => asked += 1,
+                Reply::No(why) => {
+                    auction.answer(h.name(), Answer::Failed(why), self.opened);
+                }
             }
         }
         drop(to);
+        if asked == 0 {
+            return given;
+        }
         let left = slot.deadline.saturating_sub(self.opened);
         let all = async {
-            while let Some(next) = given.recv().await {
+            for _ in 0..asked {
+                let Some(next) = given.recv().await else { break };
                 self.hand_in(auction, next);
             }
         };

@@ -22,6 +22,12 @@ pub trait Handler: Send + Sync {
     /// Its offer, or why it makes none.
     fn bid(&self, ask: &Ask) -> Answer;
 
+    /// Whether its bid may take long, because it waits for something. One that never waits is asked on the auction's own
+    /// thread, which saves the way to another and back.
+    fn may_wait(&self) -> bool {
+        true
+    }
+
     /// What it would say to do `action` for decision `id` in its own protocol; `None` where it has none.
     fn native(&self, _id: &str, _action: &Action) -> Option<Value> {
         None

@@ -1,4 +1,5 @@
-//! Handlers inside the process, each on a thread of its own: one that hangs, blocks or panics costs only its bid.
+//! Handlers inside the process: one that panics costs only its bid, and so does one that waits, for it has a thread of
+//! its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,12 +25,18 @@ pub struct Given {
     pub native: Option<Value>,
 }
 
-/// A handler and the thread that it answers on.
+/// A handler, ready to be asked.
 pub struct Inside {
     name: String,
     confidence_max: f32,
-    asks: Sender<Job>,
-    busy: Arc<AtomicBool>,
+    place: Place,
+}
+
+enum Place {
+    /// On the auction's own thread.
+    Here(Arc<dyn Handler>),
+    /// On a thread of its own.
+    Apart { asks: Sender<Job>, busy: Arc<AtomicBool> },
 }
 
 struct Job {
@@ -38,20 +45,33 @@ struct Job {
     to: mpsc::Sender<Given>,
 }
 
+/// What comes of asking a handler.
+pub enum Reply {
+    /// It has answered.
+    Now(Given),
+    /// It answers on the channel.
+    Later,
+    /// Why it was not asked.
+    No(String),
+}
+
 impl Inside {
-    /// Starts the thread; it ends when this is dropped and the handler has answered.
+    /// Starts a thread for `handler` if it may wait; that ends when this is dropped and the handler has answered.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn start(handler: Arc<dyn Handler>) -> Result<Self, Fault> {
         let (name, confidence_max) = (handler.name().to_owned(), handler.confidence_max());
+        if !handler.may_wait() {
+            return Ok(Self { name, confidence_max, place: Place::Here(handler) });
+        }
         let (asks, asked) = bounded(1);
         let busy = Arc::new(AtomicBool::new(false));
         let at_work = Arc::clone(&busy);
         thread::Builder::new().name(name.clone()).spawn(move || work(&*handler, &at_work, &asked)).map_err(|e| {
             Fault::new("tiebreak", &name, format!("the system gives no thread: {e}"), "close other programs")
         })?;
-        Ok(Self { name, confidence_max, asks, busy })
+        Ok(Self { name, confidence_max, place: Place::Apart { asks, busy } })
     }
 
     /// As the handler says.
@@ -64,31 +84,38 @@ impl Inside {
         self.confidence_max
     }
 
-    /// Asks it, as number `seat`; it answers on `to`, whose capacity leaves room for it. Never waits.
-    ///
-    /// # Errors
-    /// Why it was not asked.
-    pub fn ask(&self, seat: usize, ask: &Arc<Ask>, to: &mpsc::Sender<Given>) -> Result<(), String> {
-        if self.busy.swap(true, Ordering::AcqRel) {
-            return Err("it is still busy with an earlier command".into());
+    /// Asks it, as number `seat`. Never waits: who may take long answers on `to`, whose capacity leaves room for it.
+    pub fn ask(&self, seat: usize, ask: &Arc<Ask>, to: &mpsc::Sender<Given>) -> Reply {
+        match &self.place {
+            Place::Here(handler) => Reply::Now(given(&**handler, seat, ask)),
+            Place::Apart { busy, .. } if busy.swap(true, Ordering::AcqRel) => {
+                Reply::No("it is still busy with an earlier command".into())
+            }
+            Place::Apart { asks, .. } => match asks.try_send(Job { seat, ask: Arc::clone(ask), to: to.clone() }) {
+                Ok(()) => Reply::Later,
+                Err(_) => Reply::No("its thread has ended; see the log".into()),
+            },
         }
-        let job = Job { seat, ask: Arc::clone(ask), to: to.clone() };
-        self.asks.try_send(job).map_err(|_| "its thread has ended; see the log".into())
     }
 }
 
 fn work(handler: &dyn Handler, busy: &AtomicBool, asked: &Receiver<Job>) {
     for Job { seat, ask, to } in asked {
-        let answer = handler::ask(handler, &ask);
-        let native = match &answer {
-            Answer::Bid(bid) => native(handler, &ask, &bid.proposal),
-            _ => None,
-        };
+        let given = given(handler, seat, &ask);
         busy.store(false, Ordering::Release);
-        if to.try_send(Given { seat, answer, native }).is_err() {
+        if to.try_send(given).is_err() {
             tracing::info!("{} answered after the auction was over", handler.name());
         }
     }
+}
+
+fn given(handler: &dyn Handler, seat: usize, ask: &Ask) -> Given {
+    let answer = handler::ask(handler, ask);
+    let native = match &answer {
+        Answer::Bid(bid) => native(handler, ask, &bid.proposal),
+        _ => None,
+    };
+    Given { seat, answer, native }
 }
 
 /// Only for the receipt: if it fails, nothing else does.

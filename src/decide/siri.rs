@@ -64,6 +64,10 @@ impl Handler for Siri {
         targets::bid_on_best(ask, factor, |h| self.offer(h, ask))
     }
 
+    fn may_wait(&self) -> bool {
+        false
+    }
+
     fn native(&self, _: &str, action: &Action) -> Option<Value> {
         let things = action.targets.iter().filter_map(|t| self.home.entity(&t.0));
         let all = things.flat_map(|e| writes(e, &action.operation).into_iter().flatten().map(|w| w.json(e)));

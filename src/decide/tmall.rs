@@ -70,6 +70,10 @@ impl Handler for Tmall {
         targets::bid_on_best(ask, factor, |h| self.offer(h, ask))
     }
 
+    fn may_wait(&self) -> bool {
+        false
+    }
+
     fn native(&self, id: &str, action: &Action) -> Option<Value> {
         let things: Vec<&Entity> = action.targets.iter().filter_map(|t| self.home.entity(&t.0)).collect();
         let orders: Vec<Directive> = things.iter().filter_map(|e| directive(e, &action.operation).ok()).collect();
