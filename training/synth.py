@@ -29,7 +29,6 @@ import voices
 CACHE = Path(os.environ.get("TIEBREAK_CACHE", Path(__file__).parent / ".cache"))
 # Real people that only measure: five of the thirty in dspspeech, two of the six who read digits.
 RICH_SPEAKERS = {"cmn-chen-wang", "cmn-yue-tan"}  # thousands of different words each
-READERS = {"lj"}  # whole English sentences
 HELD_OUT_SPEAKERS = {"dsp25", "dsp26", "dsp27", "dsp28", "dsp29", "fsdd-theo", "fsdd-lucas"}
 
 
@@ -55,10 +54,13 @@ def _heard(x, where):
 
 
 def _speak(job):
-    text, lang, seed, held_out = job
+    text, lang, seed, held_out, transformed = job
     rng = random.Random(seed)
     try:
-        voice, x = (voices.random_held_out_voice if held_out else voices.random_training_voice)(text, lang, rng)
+        if held_out:
+            voice, x = voices.random_held_out_voice(text, lang, rng)
+        else:
+            voice, x = voices.random_training_voice(text, lang, rng, transformed)
     except Exception as e:  # a synthesiser that refuses a word loses only that word
         return None
     x = features.trim(x)
@@ -68,11 +70,9 @@ def _speak(job):
 
 
 def _record(job):
-    """A row of a recording read `factor` times as fast, or with another speaker's voice if that is None."""
     path, text, lang, speaker, factor = job
     x, rate = soundfile.read(path, dtype="float32")
-    x = voices.resample(x, (factor or 1.0) * rate / voices.RATE)
-    x = features.trim(x if factor else voices.another_speaker(x, random.Random(speaker)))
+    x = features.trim(voices.resample(x, factor * rate / voices.RATE))
     if len(x) > 10.5 * voices.RATE:
         return None
     return (text, lang, speaker, *_heard(x, zlib.crc32(f"{path} {speaker}".encode())))
@@ -100,8 +100,8 @@ def load(name):
     return [(t, l, v, a[s:e]) for (t, l, v), s, e in zip(meta["rows"], meta["offset"], meta["offset"][1:])]
 
 
-def speak_all(name, sentences, workers, seed=0, held_out=False):
-    jobs = [(t, l, seed * 1_000_003 + i, held_out) for i, (t, l) in enumerate(sentences)]
+def speak_all(name, sentences, workers, seed=0, held_out=False, transformed=0.0):
+    jobs = [(t, l, seed * 1_000_003 + i, held_out, transformed) for i, (t, l) in enumerate(sentences)]
     with mp.Pool(workers, _init, (None if held_out else seed,)) as pool:
         store(name, list(tqdm(pool.imap(_speak, jobs, chunksize=16), total=len(jobs), desc=name)))
 
@@ -120,8 +120,6 @@ def record_all(shared, workers):
                 speaker = f"{r['speaker']}@{i + 1}"
                 factor = math.exp(random.Random(speaker).uniform(-0.2, 0.22))
                 jobs["people"].append((*job, speaker, factor))
-            for i in range(8 if r["speaker"] in READERS else 0):
-                jobs["people"].append((*job, f"{r['speaker']}%{i + 1}", None))
     for name, js in jobs.items():
         with mp.Pool(workers, _init, (None if "held_out" in name else 7,)) as pool:
             store(name, list(tqdm(pool.imap(_record, js, chunksize=32), total=len(js), desc=name)))
@@ -145,7 +143,7 @@ def smoke(corpus, workers):
         ("synthetic_en", "en", 24), ("synthetic_zh", "zh", 24), ("people", "both", 8), ("people_held_out", "both", 4), ("held_out", "both", 4),
     ]:
         todo = [(corpus.sentence(l), l) for _ in range(n) for l in (("en", "zh") if langs == "both" else (langs,))]
-        speak_all(name, todo, workers, 1, held_out=name == "held_out")
+        speak_all(name, todo, workers, 1, held_out=name == "held_out", transformed=0.5)
     store("noise", [("", "", "white", features.log_mel(np.random.default_rng(1).standard_normal(80000).astype(np.float32) * 0.01))])
 
 
@@ -157,6 +155,7 @@ def main():
     a.add_argument("--workers", type=int, default=os.cpu_count())
     a.add_argument("--name", default="synthetic")
     a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--transformed", type=float, default=0.0, help="share of natural voices' utterances that WORLD gives to another speaker")
     a.add_argument("--smoke", action="store_true", help="a few sentences for each set, without recordings of people")
     args = a.parse_args()
     from corpus import Corpus
@@ -174,7 +173,7 @@ def main():
     c = Corpus(args.seed)
     todo = [(c.sentence("en"), "en") for _ in range(args.en)] + [(c.sentence("zh"), "zh") for _ in range(args.zh)]
     c.rng.shuffle(todo)
-    speak_all(args.name, todo, args.workers, args.seed)
+    speak_all(args.name, todo, args.workers, args.seed, transformed=args.transformed)
 
 
 if __name__ == "__main__":

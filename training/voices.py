@@ -126,12 +126,12 @@ def _run(cmd):
         os.unlink(path)
 
 
-# Share of the utterances of a natural voice that another speaker says; of the others pitch and formants move as one.
-TRANSFORMED = 0.7
+def random_training_voice(text, lang, rng: random.Random, transformed=0.0):
+    """One utterance in a random voice that is not held out: (name, samples at 16 kHz).
 
-
-def random_training_voice(text, lang, rng: random.Random):
-    """One utterance in a random voice that is not held out: (name, samples at 16 kHz)."""
+    transformed: share of the natural voices' utterances that another speaker says; of the others pitch and formants
+    move as one.
+    """
     if lang == "en":
         kind = rng.choices(["espeak", "flite", "pico"], [0.30, 0.35, 0.35 if shutil.which("pico2wave") else 0.0])[0]
     else:
@@ -142,12 +142,12 @@ def random_training_voice(text, lang, rng: random.Random):
         return "espeak-" + v, resample(x, rng.uniform(0.85, 1.2))
     if kind == "flite":
         v = rng.choice(["rms", "awb", "kal16", "rms", "awb"])
-        if rng.random() < TRANSFORMED:
+        if transformed and rng.random() < transformed:
             return "flite-" + v, another_speaker(flite(text, v), rng)
         x = flite(text, v, rng.uniform(0.75, 1.3), rng.choice([None, rng.uniform(75, 220)]))
         return "flite-" + v, resample(x, rng.uniform(0.8, 1.38))
     v = rng.choice(["en-US", "en-GB"])
-    if rng.random() < TRANSFORMED:
+    if transformed and rng.random() < transformed:
         return "pico-" + v, another_speaker(pico(text, v), rng)
     x = pico(text, v, rng.randint(75, 140), rng.randint(70, 130))
     return "pico-" + v, resample(x, rng.uniform(0.74, 1.16))
