@@ -5,9 +5,11 @@
     bench/misheard.py tests/data/held_out_en.yaml tests/data/held_out_zh.yaml [--rate 0.1] [--rounds 3]
 
 `measure` replays recordings with known words through `tiebreak replay --dry-run`, aligns what was heard with what was
-said (English words, Chinese characters), and counts which words were replaced by which, lost and added.  The other form
+said (English words, Chinese characters), and counts which words were replaced by which, lost and added.  Left out are
+recordings of which more than half came out wrong, because nothing in them tells which word was heard as which, and what
+is left of a wake phrase before the first word.  The other form
 makes each word of a sentence wrong with probability `rate`: in the proportions of replaced, lost and added words that
-were measured; a replaced word becomes what it was heard as, where that was measured, and else a word of the grammars
+were measured, lost words in runs as long as those measured; a replaced word becomes what it was heard as, where that was measured, and else a word of the grammars
 that sounds like it, the likelier the closer: by edit distance over the recogniser's phones (models/english.lexicon), or
 by pinyin without tones.  The same seed gives the same sentences.  Prints totals only.  Needs PyYAML and pypinyin.
 """
@@ -30,14 +32,15 @@ ROOT = Path(__file__).resolve().parent.parent
 MODEL = Path(__file__).resolve().parent / "confusions.json"
 WAKE = re.compile(r"^(hey siri|computer|天猫精灵)[ ,，]*")
 # What is left of a wake phrase that was cut is no word of the command.
-NO_WORDS = {"computa", "computer"}
+WAKE_WORDS = ("computer", "hey", "siri", "heysiri", "tian", "mao", "jing", "ling", "天", "猫", "精", "灵")
 # Sounds that differ least, for words whose confusions were not seen.
 INITIALS = [{"zh", "z", "j"}, {"ch", "c", "q"}, {"sh", "s", "x"}, {"n", "l"}, {"f", "h"}, {"b", "p"}, {"d", "t"}, {"g", "k"}, {"r", "l"}]
 FINALS = [{"an", "ang"}, {"en", "eng"}, {"in", "ing"}, {"ian", "iang"}, {"uan", "uang"}, {"o", "uo", "e"}, {"ai", "ei"}, {"ong", "eng"}, {"u", "v"}, {"i", "in"}]
 
 
 def measure(folders, tiebreak, flags):
-    model = {lang: {"said": 0, "replaced": 0, "lost": 0, "added": 0, "added_at_an_end": 0, "pairs": {}, "additions": {}} for lang in ("en", "zh")}
+    model = {lang: {"said": 0, "replaced": 0, "lost": 0, "lost_in_a_row": 0, "added": 0, "added_at_an_end": 0, "pairs": {}, "additions": {}} for lang in ("en", "zh")}
+    garbled = 0
     for folder in folders:
         cases = [(sound, side) for sound, side in sidecars(folder) if side.get("kind") == "command"]
         receipts = replay(tiebreak, [sound for sound, _ in cases], ["--dry-run", *flags])
@@ -47,21 +50,26 @@ def measure(folders, tiebreak, flags):
                 continue
             said = words(side.get("command_text") or WAKE.sub("", side["text"].lower()))
             m = model[side["lang"]]
-            m["said"] += len(said)
             pairs = aligned(said, words(WAKE.sub("", heard[-1].lower())))
+            while pairs and pairs[0][0] is None and any(edits(pairs[0][1], w) <= len(w) // 2 for w in WAKE_WORDS):
+                del pairs[0]
+            if 2 * sum(a != b for a, b in pairs) > len(said):
+                garbled += 1
+                continue
+            m["said"] += len(said)
             for i, (a, b) in enumerate(pairs):
-                if b in NO_WORDS:
-                    continue
                 if a and b and a != b:
                     m["replaced"] += 1
                     pair = m["pairs"].setdefault(a, {})
                     pair[b] = pair.get(b, 0) + 1
                 elif a and not b:
                     m["lost"] += 1
+                    m["lost_in_a_row"] += i > 0 and not pairs[i - 1][1]
                 elif b and not a:
                     m["added"] += 1
                     m["added_at_an_end"] += not any(x for x, _ in pairs[:i]) or not any(x for x, _ in pairs[i:])
                     m["additions"][b] = m["additions"].get(b, 0) + 1
+    print(f"{garbled} recordings of which more than half came out wrong are left out")
     for lang, m in model.items():
         wrong = m["replaced"] + m["lost"] + m["added"]
         print(f"{lang}: {m['said']} words said, {wrong / max(1, m['said']):.1%} wrong: {m['replaced']} replaced, {m['lost']} lost, {m['added']} added")
@@ -104,12 +112,21 @@ class Mishears:
     def sentence(self, text, rate):
         """The sentence as heard, how many of its words are wrong, how many words it has."""
         said, wrong, out = re.findall(r"[a-z']+|[0-9.%°]+|[\u4e00-\u9fff]", text.lower()), 0, []
-        shares = [self.model[k] + 1 for k in ("replaced", "lost", "added")]
+        shares = self.shares()
+        # Words are lost in runs, so runs begin more rarely than words are lost.
+        go_on = self.model["lost_in_a_row"] / (self.model["lost"] + 1)
+        starts = rate / (1 + shares[1] / sum(shares) * go_on / (1 - go_on))
+        losing = False
         for word in said:
-            if self.rng.random() >= rate:
+            if losing and self.rng.random() < go_on:
+                wrong += 1
+                continue
+            losing = False
+            if self.rng.random() >= starts:
                 out.append(word)
                 continue
             kind = self.rng.choices(("replaced", "lost", "added"), shares)[0]
+            losing = kind == "lost"
             other = self.other(word) if kind == "replaced" else None
             if kind == "lost":
                 wrong += 1
@@ -124,6 +141,11 @@ class Mishears:
                 out.append(word)
                 out.insert(len(out) if where is None else where, self.addition())
         return " ".join(out), wrong, len(said)
+
+    def shares(self):
+        """Of wrong words: replaced, lost, added; by what happened first, for runs of lost words."""
+        m = self.model
+        return [m["replaced"] + 1, m["lost"] - m["lost_in_a_row"] + 1, m["added"] + 1]
 
     def other(self, word):
         seen = self.model["pairs"].get(word)

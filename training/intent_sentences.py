@@ -1,7 +1,6 @@
 """What the intent classifier learns from: other phrasings than the grammars', and what is no command.
 
-Class tokens as the Rust spotter (src/understand/resolve.rs) writes them: <name:DOMAIN>, <area>, <floor>, <num>,
-<color>, <dish>.  In the patterns, L C F S K V are lamp, cover, fan, switch, climate, vacuum; A is a room, N a number, H a colour, Y a dish;
+In the patterns, L C F S K V D M are lamp, cover, fan, switch, climate, vacuum, lock, scene; O is a floor, A is a room, N a number, H a colour, Y a dish;
 (a|b) alternatives, an empty branch allowed.  Nothing here is taken from the test sentences of grammars/ or audio-fixtures/.
 """
 
@@ -137,6 +136,9 @@ ZH = {
 
 # Said in a house, and no command: whole sentences, statements, denials, questions about the world.
 EN_OTHER = [
+    "(if|when|once|unless|in case) (it rains|it gets dark|i am late|the sun sets|she calls) (then|) (turn|switch) (on|off) the (L|F|S)", "(if|when|unless) (it is|it gets) (cold|dark|hot|late) (then|) (close|open|lock) the (C|D)", "(close|open|lock) the (C|D) (if|when|unless) (it rains|somebody comes|it is dark)",
+    "(about|regarding|speaking of) the (L|F|S|C)( in the A|)", "(who|somebody|someone) (turned|switched|left) (on|off) the (L|F|S|light in the A) (yesterday|last night|again|)", "(yesterday|last night|this morning|just now) (she|he|i|they|we) (opened|closed|locked|turned on|turned off) the (C|D|L)", "the Y (we|i|they) (had|ate) (yesterday|last week) (was|were) (great|too spicy|awful)",
+    "(the weather is|it is) (so|really|) (nice|lovely) (let us|let's) go (out|for a walk|to the park)", "(he|she) (asked|told|wanted) (me|him|us) to (turn|switch) (on|off) the (L|F|S)", "i (never|always|often|usually) (turn|switch) (on|off) the (L|F|S) (at night|before bed|)", "(do you|did you|does anyone) (like|remember|know) the (L|F|S|C) in the A",
     "(don't|do not|never) (turn|switch) (on|off) the (L|F|S)", "(don't|do not|never) (open|close|lock|unlock) the (C|D)", "(she|he|they|somebody|mother) (turned|switched) (on|off) the (L|F|S)", "the (L|F|S) (is|was) (on|off|broken|nice|old|expensive)",
     "i (like|love|hate|bought|fixed) the (L|F|S|C)", "the (L|F|C) in the A (is|was|looks) (nice|broken|beautiful|too big)", "where did you (buy|get) the (L|F|S|C)", "how (does|do) (the|a) (L|F|S|K) work", "(the A|A) is (big|small|nice|messy|clean)",
     "(we|i|they) (are|were) in the A (yesterday|all day|right now)", "i left my (keys|phone|book|bag) in the A", "(painted|renovated) the A (last year|in H)", "my favorite color is H", "the (car|house|sky|shirt) is H", "(about|around|nearly) N percent of (people|voters|students)",
@@ -153,6 +155,8 @@ EN_OTHER = [
     "(turn|switch) (on|off) the", "(turn|switch) the (L|F|S)", "set the L to", "make the A", "(open|close) the", "the L in the", "can you", "i want", "i want the", "what is the", "A light", "lights", "the C",
 ]
 ZH_OTHER = [
+    "(如果|要是|假如|万一)(下雨|天黑|起风|太热|有人来|我回来)(了|)(的话|)(就|再|)(关上|打开|拉上|关掉|锁上)(C|L|F|D|S)", "(等|等到)(天黑|下雨|他来)(了|)再(打开|关掉|关上)(L|C|F)", "(关于|说到|提到)(L|F|S|C|A的灯|A的L)", "(昨天|昨晚|刚才|早上|上午)(是|)(谁|哪个)(把|)(L|F|S|A的灯)(打开|关掉|关|开)(了|的)", "(昨天|昨晚|刚才|早上)(他|她|我|我们|妈妈)把(L|F|S|C|A的灯)(打开|关掉|关上)了", "(昨天|上周|中午|前天)(我们|我|)(吃|点|喝)的Y(真|太|很)(辣|好吃|难吃|咸|贵)",
+    "(天气|阳光|风景|心情)(很|真|这么)好(我们|咱们|)(去|出去)(走走|逛逛|散步|玩)(吧|)", "(他|她|老师|妈妈)(说|让|叫|问)(我|他|我们)(把|去|)(L|F|S)(打开|关掉|关了)", "(我|他)(从不|总是|经常|一般)(晚上|睡前|)(关|开)(L|F|S)", "A的(L|C|灯)(是|)(谁|什么时候)(买|换|装)的", "(你|他)(喜欢|记得|见过)(A的|)(L|F|C)吗",
     "(不要|别|千万别)(打开|关掉|开|关)(L|F|S|C|D)", "(她|他|妈妈|有人|昨天谁)(打开|关掉|关了)(L|F|S)", "(L|F|S|C)(坏|很漂亮|太贵|很旧|真好看|修好)了", "我(喜欢|讨厌|买了|修好了)(L|F|S|C)", "A的(L|F|C|灯)(坏了|真漂亮|太大了|很好看)", "(L|F|S|C)(在哪里|哪里)买的", "(L|F|S|K)怎么用",
     "A(很大|很小|真乱|很干净|挺漂亮)", "(我们|我|他们)(昨天|一直|刚才)在A", "我把(钥匙|手机|书|包)忘在A了", "A去年(装修|刷成H)了", "我最喜欢H", "(车|房子|天空|衣服)是H的", "(大概|差不多)百分之N的(人|学生|选民)", "(花了|需要)N(分钟|小时|天)", "N个(人|苹果|学生)", "(火车|电影|会议)N点(开始|出发|结束)",
     "她今年N岁", "(妈妈|小明|医生|公司)(昨天|刚才)(来|打)过电话", "(L|F|S)为什么(开着|亮着|关了)", "(L|F|S|C|D)什么时候(开|关)的", "L(现在|)(多亮|是什么颜色)", "(Y|火锅)(真|很|太)(好吃|难吃|贵|辣|甜)(了|)", "(昨天|上周|刚才)(我|我们|他)(吃|喝|点)了(Y|外卖)", "Y(怎么做|的做法|是怎么来的|有什么营养|热量高吗)", "我(会|不会|学会)(做|煮)Y(了|)", "(他|她|妈妈)(喜欢|不爱|爱)吃Y", "Y", "Y和Y", "吃Y(对|会)(身体|发胖|上火)(好|)吗", "(不想|不要|别)(吃|喝|点)Y(了|)", "(外卖|餐厅|饭店)(太贵|到了|关门|倒闭)了", "(谁|有人)(吃|偷吃|点)了我的Y", "(妈妈|奶奶|他|她)做的Y(最|真|很|特别)(好吃|香|难吃)", "Y(多少钱|贵不贵|热量多少|辣不辣)", "Y(的历史|是哪里的|起源于哪里|是谁发明的)", "(冰箱里|家里|锅里)(有|还有|没有)Y(了|)", "(我|我们)(已经|刚|刚刚|从来没|不)(吃|喝)(过|了|)(Y|饭|晚饭)(了|)", "(这|那)(首歌|部电影|本书|个故事)讲的是Y",
@@ -164,10 +168,76 @@ ZH_OTHER = [
     "L", "A", "A的", "L和L", "打开", "关", "开", "把", "把A", "打开A", "灯", "N", "百分之N", "H", "H的车", "什么", "多少", "把L", "设为", "调到", "请", "帮我", "A的灯", "把A的灯", "让L", "打开A的", "我想", "C", "调到百分之N", "L的", "在A",
 ]
 
-# Rooms and things that stand where a known one should: such a sentence is no command in this house.
-EN_UNKNOWN = """wine cellar,attic,basement,swimming pool,nursery,bathroom,conservatory,greenhouse,loft,laundry room,pantry,closet,toilet,balcony,terrace,
-garden,shed,dining room,guest room,kids room,playroom,library,gym,sauna,workshop,porch,driveway,patio,cellar,staircase,chandelier,projector,humidifier,heater,toaster,
-oven,kettle,dishwasher,washing machine,television,speaker,radio,printer,aquarium,fountain,fireplace,doorbell,sprinkler,floor lamp,night light,tree,reading light,skylight,
-window,gate,back door,safe,cupboard,neighbour,school,church,street,city,moon,star,ship,castle,submarine,rocket,tent,hotel,shop""".replace("\n", "").split(",")
-ZH_UNKNOWN = """酒窖,阁楼,地下室,游泳池,婴儿房,浴室,温室,阳台,花园,餐厅,客房,儿童房,书架,健身房,桑拿房,车间,门廊,露台,楼梯间,衣帽间,储藏室,洗衣房,卫生间,厕所,吸顶灯,落地灯,
-投影仪,加湿器,取暖器,烤箱,热水器,洗碗机,洗衣机,电视机,音箱,收音机,打印机,鱼缸,喷泉,壁炉,门铃,天窗,后门,保险箱,柜子,邻居家,学校,教堂,街道,城市,月亮,星星,城堡,火箭,帐篷,酒店,商店,公司,医院""".replace("\n", "").split(",")
+# Names of rooms, floors and things, of this house and of others: which of them a house has is not for the model to know.
+PLACES = {
+    "en": {
+        "area": """living room,lounge,kitchen,bedroom,hallway,hall,garage,study,office,bathroom,dining room,guest room,kids room,nursery,attic,basement,wine cellar,
+            conservatory,greenhouse,loft,laundry room,pantry,closet,toilet,balcony,terrace,garden,shed,playroom,library,gym,sauna,workshop,porch,driveway,patio,staircase,
+            master bedroom,utility room,corridor,entrance,back yard,den,family room,sun room,cloakroom,cinema,music room,pool""".replace("\n", "").split(","),
+        "floor": "ground floor,upper floor,upstairs,downstairs,first floor,second floor,top floor,third floor,lower floor,basement level".split(","),
+    },
+    "zh": {
+        "area": """客厅,厨房,卧室,走廊,过道,车库,书房,浴室,餐厅,客房,儿童房,婴儿房,阁楼,地下室,酒窖,温室,阳台,花园,健身房,桑拿房,门廊,露台,楼梯间,衣帽间,储藏室,
+            洗衣房,卫生间,厕所,主卧,次卧,玄关,门厅,院子,洗手间,影音室,老人房,办公室,工作室,茶室,琴房""".replace("\n", "").replace(" ", "").split(","),
+        "floor": "一楼,二楼,楼上,楼下,三楼,顶楼,底楼,一层,二层".split(","),
+    },
+}
+THINGS = {
+    "en": {
+        "light": """ceiling light,kitchen light,bedside lamp,bedroom lamp,desk lamp,hallway light,floor lamp,night light,reading light,table lamp,chandelier,wall light,porch light,
+            garden lights,fairy lights,mirror light,lava lamp,spotlight,led strip,corner lamp,pendant,christmas tree,skylight,tall lamp,piano lamp,bathroom light,stairs light""",
+        "fan": "fan,ceiling fan,bedroom fan,ventilator,tower fan,desk fan,exhaust fan,bathroom fan",
+        "switch": """coffee machine,kettle,heater,plug,toaster,oven,dishwasher,washing machine,printer,aquarium,fountain,humidifier,projector,radio,christmas lights,
+            sprinkler,pump,dryer,rice cooker,game console,router,electric blanket,towel rail,water heater,doorbell,air purifier""",
+        "cover": "curtain,curtains,garage door,blinds,roller blind,shutters,bedroom blinds,kitchen blind,awning,gate,skylight,left curtain,patio door,shade,venetian blind",
+        "lock": "front door,back door,side door,garage door,gate,main door,cellar door,safe,balcony door,office door",
+        "climate": "thermostat,air conditioner,heating,radiator,heat pump,floor heating,air conditioning,bedroom heater",
+        "vacuum": "vacuum,robot vacuum,robot,hoover,roomba,vacuum cleaner,mop,cleaning robot",
+        "media_player": "tv,speaker,television,stereo,sound bar,kitchen speaker,living room tv,radio,hifi,bedroom speaker",
+        "scene": "movie night,movie mode,party mode,dinner,good night,reading mode,romantic evening,relax,focus,bright evening",
+        "script": "morning routine,bedtime,leaving home,coming home,watering,wake up,vacation mode",
+        "valve": "water valve,garden valve,main valve,sprinkler valve,gas valve,irrigation",
+    },
+    "zh": {
+        "light": "吊灯,厨房灯,床头灯,台灯,书桌灯,走廊灯,落地灯,小夜灯,吸顶灯,壁灯,阳台灯,镜前灯,射灯,灯带,筒灯,阅读灯,氛围灯,主灯,玄关灯,水晶灯,卧室灯,客厅灯",
+        "fan": "风扇,电扇,吊扇,电风扇,排风扇,换气扇,落地扇,新风",
+        "switch": "咖啡机,插座,热水器,电饭煲,烤箱,洗碗机,洗衣机,打印机,鱼缸,加湿器,取暖器,投影仪,收音机,电视机,烘干机,水泵,净化器,电热毯,饮水机,喷泉,门铃",
+        "cover": "窗帘,车库门,百叶窗,卷帘,遮阳帘,纱帘,卷帘门,客厅窗帘,卧室窗帘,天窗,晾衣架",
+        "lock": "前门,大门,后门,门锁,侧门,入户门,车库门,保险箱,防盗门,房门",
+        "climate": "空调,暖气,地暖,恒温器,温控器,中央空调,卧室空调",
+        "vacuum": "扫地机器人,扫地机,机器人,吸尘器,拖地机,扫拖机器人",
+        "media_player": "电视,音箱,音响,客厅电视,收音机,卧室音箱,小音箱",
+        "scene": "电影模式,晚安模式,聚会模式,阅读模式,睡眠模式,用餐模式,浪漫模式",
+        "script": "起床模式,离家模式,回家模式,浇花,度假模式",
+        "valve": "水阀,总阀,花园阀门,燃气阀,灌溉阀",
+    },
+}
+THINGS = {lang: {domain: [n.strip() for n in names.split(",")] for domain, names in things.items()} for lang, things in THINGS.items()}
+
+# Free words by the grammars' lists; random words stand beside them.
+FREE = {
+    "en": {
+        "shopping_item": "milk,bread,eggs,butter,cheese,apples,bananas,toilet paper,olive oil,cat food,dog food,dish soap,orange juice,a dozen eggs,two bottles of wine,rice,batteries,paper towels,tomatoes,shampoo,light bulbs,green tea".split(","),
+        "goods": "batteries,a phone case,running shoes,new headphones,light bulbs,cat litter,a birthday present,printer paper,a water bottle,shampoo,a winter coat".split(","),
+        "person": "anna,john,peter,sarah,mister smith,doctor lee,uncle bob,aunt mary,the dentist,the plumber,emma,david,lisa,the school,my landlord,tom".split(","),
+        "words": "i am running late,dinner is ready,i will be home soon,happy birthday,call me back,we need milk,see you at eight,the food is here,come downstairs,good night everyone,i love you".split(","),
+        "any_dish": "schnitzel,pierogi,goulash,moussaka,risotto,ceviche,okonomiyaki,poke,shakshuka,meatballs,fondue,jambalaya,gumbo".split(","),
+        "occasion": "dentist appointment,team meeting,lunch with anna,yoga class,doctor's appointment,birthday party,parents evening,haircut,gym,dinner with mum".split(","),
+        "moment": "tomorrow at nine,next monday,friday evening,at three,on sunday,tonight at eight,the fifth of may".split(","),
+        "timer_name": "pasta,egg,pizza,laundry,tea,rice,cake,workout,nap,chicken".split(","),
+        "list_name": "work,holiday,party,hardware,christmas,packing,camping".split(","),
+        "search": "the beatles,some jazz,bohemian rhapsody,classical music,taylor swift,my workout playlist,abbey road,mozart,rock music,a podcast about history".split(","),
+    },
+    "zh": {
+        "shopping_item": "牛奶,面包,鸡蛋,黄油,苹果,香蕉,卫生纸,酱油,猫粮,狗粮,洗洁精,橙汁,大米,电池,西红柿,洗发水,两瓶酒,一斤肉,灯泡".split(","),
+        "goods": "电池,手机壳,跑鞋,耳机,灯泡,猫砂,生日礼物,打印纸,水杯,洗发水,羽绒服".split(","),
+        "person": "小明,张三,李四,王医生,刘老师,小红,陈经理,房东,物业,快递员,大伟,丽丽".split(","),
+        "words": "我晚点到,饭好了,我马上回家,生日快乐,给我回电话,记得买牛奶,八点见,下楼吃饭,晚安,我爱你".split(","),
+        "any_words": "我晚点到,饭好了,我马上回家,生日快乐,给我回电话,记得买牛奶,八点见,下楼吃饭,晚安,我爱你".split(","),
+        "any_dish": "炸酱面,羊蝎子,猪肚鸡,佛跳墙,过桥米线,钵钵鸡,锅包肉,胡辣汤,东坡肉,炒河粉".split(","),
+        "occasion": "看牙医,开会,和小明吃饭,瑜伽课,家长会,生日聚会,理发,健身,体检,面试".split(","),
+        "task": "交房租,浇花,写作业,洗车,取快递,给妈妈打电话,买礼物,倒垃圾".split(","),
+        "timer_name": "煮面,鸡蛋,泡茶,洗衣服,蒸饭,烤蛋糕,健身,午睡".split(","),
+        "search": "周杰伦的歌,轻音乐,青花瓷,古典音乐,王菲,摇滚乐,郭德纲的相声,儿歌,三体".split(","),
+    },
+}

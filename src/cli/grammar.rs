@@ -213,14 +213,18 @@ fn opinion(opinion: Option<&Opinion>, matched: bool) -> String {
     match opinion {
         None if matched => "not asked: a template matches".to_owned(),
         None => "there is none".to_owned(),
-        Some(Opinion::Command(h)) => format!("{} ({:.2})", meaning_of(&h.intent, &h.slots), h.confidence),
+        Some(Opinion::Commands { hypotheses }) => {
+            hypotheses.iter().map(with_confidence).collect::<Vec<_>>().join(", or ")
+        }
         Some(Opinion::UnknownWords { words }) => format!("silent: it never learned {}", quoted(words)),
         Some(Opinion::OutOfScope { confidence }) => format!("no command, it says ({confidence:.2})"),
         Some(Opinion::Unsure { intent, confidence }) => {
             format!("silent: {intent}, but only {confidence:.2} sure (at least {CONFIDENCE_MIN:.2} is needed)")
         }
         Some(Opinion::SlotsMissing { intent, confidence }) => {
-            format!("silent: {intent} ({confidence:.2}), but the sentence names too little or too much for it")
+            format!(
+                "silent: {intent} ({confidence:.2}), but what it names is too little, too much, or not in this home"
+            )
         }
         Some(Opinion::None) => "silent".to_owned(),
     }

@@ -4,9 +4,12 @@
 //! Tried only where the sentence as a whole is no command; then every part must be one, or an aside. Words are
 //! cut by clauses.rs; what a part means is for templates alone to say, never for sounds or the classifier.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use crate::facts::intent::{Lang, Slots};
 
-use super::clauses::{clauses, conjunctions, edges, is_aside, is_statement, joined, resolved};
+use super::clauses::{Clause, clauses, conjunctions, edges, is_aside, is_statement, joined, resolved, spoken};
 use super::meaning::{Candidate, Language, Understanding};
 use super::normalise::normalise;
 
@@ -27,18 +30,49 @@ struct Referent {
 /// The readings of one command, cheapest first.
 type Readings = Vec<Candidate>;
 
+/// Reads parts of one breath in one language. The same words come up in several ways to cut it.
+struct Reader<'a> {
+    understanding: &'a Understanding,
+    language: &'a Language,
+    known: RefCell<HashMap<Vec<char>, Readings>>,
+}
+
+impl Reader<'_> {
+    /// Words as one command; `None` if they are none.
+    fn read(&self, words: &[char]) -> Option<Readings> {
+        let known = self.known.borrow().get(words).cloned();
+        let readings = known.unwrap_or_else(|| {
+            let readings = self.understanding.candidates(self.language, words, false);
+            self.known.borrow_mut().insert(words.to_vec(), readings.clone());
+            readings
+        });
+        Some(readings).filter(|r| !r.is_empty())
+    }
+}
+
 impl Understanding {
     /// The commands of `text` in order; nothing if any part of it is neither a command nor an aside. `last` is
     /// what the command before was about.
     pub(super) fn breath(&self, language: &Language, text: &str, last: Option<&Slots>) -> Vec<Readings> {
-        let mut referent = last.and_then(|slots| self.words_for(slots, language.lang, false));
+        let reader = Reader { understanding: self, language, known: RefCell::default() };
+        let clauses = clauses(text);
+        let found = self.breath_of(&reader, &clauses, last);
+        match spoken(&clauses) {
+            Some(clauses) if found.is_empty() => self.breath_of(&reader, &clauses, last),
+            _ => found,
+        }
+    }
+
+    fn breath_of(&self, reader: &Reader, clauses: &[Clause], last: Option<&Slots>) -> Vec<Readings> {
+        let lang = reader.language.lang;
+        let mut referent = last.and_then(|slots| self.words_for(slots, lang, false));
         let mut commands: Vec<Readings> = Vec::new();
         // The wish in "it's dark in the kitchen", until the command that follows from it.
         let mut wish: Option<Readings> = None;
-        for clause in clauses(text) {
-            match self.parts(language, &clause.words, referent.as_ref(), COMMANDS_MAX) {
+        for clause in clauses {
+            match self.parts(reader, &clause.words, referent.as_ref(), COMMANDS_MAX) {
                 Some(found) => {
-                    referent = found.last().and_then(|c| self.referent_of(c, language.lang)).or(referent);
+                    referent = found.last().and_then(|c| self.referent_of(c, lang)).or(referent);
                     if is_statement(&clause.words) && found.len() == 1 {
                         wish = found.into_iter().next();
                         continue;
@@ -51,7 +85,7 @@ impl Understanding {
                 }
                 None if is_aside(&clause.words) => {
                     let named = self.spotter.spot(&clause.names).named();
-                    let named = named.and_then(|slots| self.words_for(&slots, language.lang, true));
+                    let named = named.and_then(|slots| self.words_for(&slots, lang, true));
                     referent = named.or(referent);
                 }
                 None => return Vec::new(),
@@ -66,12 +100,12 @@ impl Understanding {
     /// A clause as one command or several that are joined by conjunctions.
     fn parts(
         &self,
-        language: &Language,
+        reader: &Reader,
         clause: &[char],
         referent: Option<&Referent>,
         left: usize,
     ) -> Option<Vec<Readings>> {
-        if let Some(command) = self.one(language, clause, referent) {
+        if let Some(command) = one(reader, clause, referent) {
             return Some(vec![command]);
         }
         if left <= 1 {
@@ -79,21 +113,21 @@ impl Understanding {
         }
         for (end, start) in conjunctions(clause) {
             let (before, after) = (&clause[..end], &clause[start..]);
-            let whole = self.one(language, before, referent).map(|c| (c, before.to_vec()));
+            let whole = one(reader, before, referent).map(|c| (c, before.to_vec()));
             // "The kitchen and the bedroom lights off": what comes first borrows the end of what comes next.
             let borrowed = || {
                 edges(after, false, BORROWED_MAX).into_iter().find_map(|end| {
                     let said = joined(before, end);
-                    Some((self.one(language, &said, referent)?, said))
+                    Some((one(reader, &said, referent)?, said))
                 })
             };
             let Some((first, said)) = whole.or_else(borrowed) else { continue };
-            let next = self.referent_of(&first, language.lang);
-            let alone = self.parts(language, after, next.as_ref().or(referent), left - 1);
+            let next = self.referent_of(&first, reader.language.lang);
+            let alone = self.parts(reader, after, next.as_ref().or(referent), left - 1);
             // "Turn off the lamp and the fan": the other way round.
             let rest = alone.or_else(|| {
                 edges(&said, true, BORROWED_MAX).into_iter().find_map(|beginning| {
-                    let command = self.one(language, &joined(beginning, after), None)?;
+                    let command = one(reader, &joined(beginning, after), None)?;
                     (command[0].intent == first[0].intent).then(|| vec![command])
                 })
             });
@@ -102,17 +136,6 @@ impl Understanding {
             }
         }
         None
-    }
-
-    /// One command, with "it" resolved.
-    fn one(&self, language: &Language, clause: &[char], referent: Option<&Referent>) -> Option<Readings> {
-        let read = |words: &[char]| Some(self.candidates(language, words, false)).filter(|c| !c.is_empty());
-        let with_referent = || {
-            let referent = referent?;
-            let by_pronoun = resolved(clause, &referent.words).and_then(|words| read(&words));
-            by_pronoun.or_else(|| referent.here.then(|| read(&joined(&referent.words, clause))).flatten())
-        };
-        read(clause).or_else(with_referent)
     }
 
     fn referent_of(&self, command: &Readings, lang: Lang) -> Option<Referent> {
@@ -132,6 +155,16 @@ impl Understanding {
         };
         Some(Referent { words: normalise(&words), here })
     }
+}
+
+/// One command, with "it" resolved.
+fn one(reader: &Reader, clause: &[char], referent: Option<&Referent>) -> Option<Readings> {
+    let with_referent = || {
+        let referent = referent?;
+        let by_pronoun = resolved(clause, &referent.words).and_then(|words| reader.read(&words));
+        by_pronoun.or_else(|| referent.here.then(|| reader.read(&joined(&referent.words, clause))).flatten())
+    };
+    reader.read(clause).or_else(with_referent)
 }
 
 /// Whether `command` says nothing that `wish` does not say too.

@@ -1,117 +1,90 @@
-//! The ONNX intent classifier: what a sentence asks for when no template matches it.
+//! The ONNX intent classifier and slot tagger: what a sentence asks for, and with which of its words, when no template
+//! matches it.
 //!
-//! It only names the intent; slots are what the text names (resolve.rs). It must never make a command of
-//! what it does not know: one unknown word, one missing slot or a low confidence, and it stays silent.
+//! It names an intent with the slots that its wording implies, and the words of the other slots; what those words mean
+//! in this home is for tagged.rs to find. It must never make a command of what it does not know.
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::facts::error::Fault;
-use crate::facts::intent::{Hypothesis, Lang, Via};
+use crate::facts::intent::{Hypothesis, Lang, Slots};
 use crate::onnx::Model;
 
+use super::normalise::is_han;
 use super::resolve::Spotted;
+use super::sound;
 
 /// The classifier that ships with Tiebreak (models/intent.md).
 pub const EMBEDDED_MODEL: &[u8] = include_bytes!("../../models/intent.onnx");
 
-/// Buckets of hashed features; the model's input size. `training/train_intent.py` has the same.
-pub const GRAMS: usize = 4096;
+/// Buckets of hashed features, 0 for none; the rows of the model's embedding. `training/train_intent.py` has the same.
+const BUCKETS: u32 = 8192;
+/// Features of one token at most; the model's input has so many columns.
+const FEATURES: usize = 24;
+/// Longer sentences are no commands.
+const TOKENS_MAX: usize = 40;
 /// Below this nothing is claimed: a guess that is wrong two times in five is no help.
 pub const CONFIDENCE_MIN: f32 = 0.6;
 /// The model's name for everything that is no command.
 const OUT_OF_SCOPE: &str = "out_of_scope";
+/// A word that no command contains may stand in a sentence if it is as short as this (a sound that the recogniser made
+/// up), the sentence as long as this, and no other such word is in it.
+const STRAY_LEN_MAX: usize = 3;
+const STRAY_TOKENS_MIN: usize = 5;
 
 /// The classifier with what it says about itself.
 pub struct IntentModel {
     model: Model,
-    intents: Vec<String>,
+    labels: Vec<Label>,
+    /// `O`, then `B-` and `I-` of each slot.
+    slots: Vec<String>,
     /// Words and characters of the sentences that it learned to be commands.
     words: HashSet<String>,
-    /// Calibration: confidences are the model's to the power of 1/temperature, made to sum to 1.
+    /// Calibration: probabilities are those of scores divided by this.
     temperatures: BTreeMap<Lang, f32>,
 }
 
-impl IntentModel {
-    /// Reads what the model says about itself; `name` is the file as the user named it.
-    ///
-    /// # Errors
-    /// Metadata that is missing or does not fit the model's output, or a model that does not run.
-    pub fn new(mut model: Model, name: &str) -> Result<Self, Fault> {
-        let remedy = "use models/intent.onnx, or train one with training/train_intent.py";
-        let metadata = |model: &Model, key: &str| {
-            model.metadata(key).ok_or_else(|| Fault::new(name, key, "the model lacks this metadata", remedy))
-        };
-        let intents: Vec<String> = metadata(&model, "intents")?.split(',').map(str::to_owned).collect();
-        let words = metadata(&model, "words")?.split_whitespace().map(str::to_owned).collect();
-        let mut temperatures = BTreeMap::new();
-        for lang in Lang::ALL {
-            let key = format!("temperature_{lang}");
-            let temperature = metadata(&model, &key)?.parse::<f32>().ok().filter(|t| (0.05..=20.0).contains(t));
-            temperatures.insert(
-                lang,
-                temperature.ok_or_else(|| Fault::new(name, &key, "it is not a number in 0.05..=20", remedy))?,
-            );
-        }
-        let probabilities = probabilities(&mut model, &vec![0.0; GRAMS])?;
-        if probabilities.len() != intents.len() || !intents.iter().any(|i| i == OUT_OF_SCOPE) {
-            let what = format!("{} intents for {} outputs, or no {OUT_OF_SCOPE}", intents.len(), probabilities.len());
-            return Err(Fault::new(name, "intents", what, remedy));
-        }
-        Ok(Self { model, intents, words, temperatures })
-    }
+/// What sentences that ask for the same have in common.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Label {
+    /// The intent.
+    pub intent: String,
+    /// Slots that the wording implies.
+    pub slots: Slots,
+    /// Which other slots were named together where it was learned.
+    shapes: Vec<Vec<String>>,
+}
 
-    /// The command that the text asks for, if the model is sure enough and all its slots were named.
-    pub fn hypothesis(&mut self, spotted: &Spotted, lang: Lang) -> Option<Hypothesis> {
-        match self.opinion(spotted, lang) {
-            Opinion::Command(hypothesis) => Some(hypothesis),
-            _ => None,
-        }
-    }
-
-    /// What the model makes of a text, and why it is silent where it is.
-    pub fn opinion(&mut self, spotted: &Spotted, lang: Lang) -> Opinion {
-        let known = |token: &&String| token.starts_with('<') || self.words.contains(*token);
-        let unknown: Vec<String> = spotted.tokens.iter().filter(|t| !known(t)).cloned().collect();
-        if !unknown.is_empty() {
-            return Opinion::UnknownWords { words: unknown };
-        }
-        let Some((intent, confidence)) = self.best(spotted, lang) else { return Opinion::None };
-        if intent == OUT_OF_SCOPE {
-            return Opinion::OutOfScope { confidence };
-        }
-        if confidence < CONFIDENCE_MIN {
-            return Opinion::Unsure { intent, confidence };
-        }
-        match spotted.slots(&intent) {
-            Some(slots) => {
-                let confidence = (confidence * 1000.0).round() / 1000.0;
-                Opinion::Command(Hypothesis { intent, slots, confidence, via: Via::Classifier })
-            }
-            None => Opinion::SlotsMissing { intent, confidence },
-        }
-    }
-
-    fn best(&mut self, spotted: &Spotted, lang: Lang) -> Option<(String, f32)> {
-        if spotted.tokens.is_empty() {
-            return None;
-        }
-        // A model that fails at run time understands nothing; `check` runs it once and reports the fault.
-        let raw = probabilities(&mut self.model, &grams(&spotted.tokens)).ok()?;
-        let calibrated = calibrate(&raw, self.temperatures.get(&lang).copied().unwrap_or(1.0));
-        let best = calibrated.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
-        best.filter(|(_, confidence)| confidence.is_finite()).map(|(i, c)| (self.intents[i].clone(), c))
-    }
+/// Words that fill a slot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Span {
+    /// Which slot.
+    pub slot: String,
+    /// Where in the text: from, to (exclusive), in characters.
+    pub place: (usize, usize),
 }
 
 /// What the model makes of a text.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer<'a> {
+    /// A command: what is asked for, with which words, how sure it is of both (0..=1, calibrated).
+    Command(&'a Label, Vec<Span>, f32),
+    /// Not one.
+    Not(Opinion),
+}
+
+/// What is made of a text that no template matches.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Opinion {
-    /// A command.
-    Command(Hypothesis),
-    /// It was not run: these words are in none of the sentences that it learned from.
+    /// A command, in one way or several.
+    Commands {
+        /// Best first.
+        hypotheses: Vec<Hypothesis>,
+    },
+    /// These words are in none of the sentences that it learned from, and fill no slot.
     UnknownWords {
         /// Words, or Chinese characters.
         words: Vec<String>,
@@ -128,138 +101,177 @@ pub enum Opinion {
         /// How sure.
         confidence: f32,
     },
-    /// A command, but the text names too little or too much for its slots.
+    /// A command, but the text names too little or too much for its slots, or what this home has not got.
     SlotsMissing {
         /// Which one.
         intent: String,
         /// How sure.
         confidence: f32,
     },
-    /// Nothing: an empty text, or a model that fails.
+    /// Nothing: an empty text, a question or a prohibition that looked like a deed, or a model that fails.
     None,
 }
 
-fn probabilities(model: &mut Model, grams: &[f32]) -> Result<Vec<f32>, Fault> {
-    let outputs = model.run(&[("grams", &[1, GRAMS], grams)])?;
-    Ok(outputs.into_iter().next().map(|(_, numbers)| numbers).unwrap_or_default())
+impl IntentModel {
+    /// Reads what the model says about itself; `name` is the file as the user named it.
+    ///
+    /// # Errors
+    /// Metadata that is missing or does not fit the model's outputs, or a model that does not run.
+    pub fn new(mut model: Model, name: &str) -> Result<Self, Fault> {
+        let remedy = "use models/intent.onnx, or train one with training/train_intent.py";
+        let metadata = |model: &Model, key: &str| {
+            model.metadata(key).ok_or_else(|| Fault::new(name, key, "the model lacks this metadata", remedy))
+        };
+        let labels: Vec<Label> = serde_json::from_str(&metadata(&model, "labels")?)
+            .map_err(|e| Fault::new(name, "labels", e.to_string(), remedy))?;
+        let tags = metadata(&model, "tags")?;
+        let slots: Option<Vec<String>> = match tags.split(' ').collect::<Vec<_>>()[..] {
+            ["O", ref rest @ ..] => rest.chunks(2).map(slot_of).collect(),
+            _ => None,
+        };
+        let slots = slots.ok_or_else(|| Fault::new(name, "tags", "they are not O, B-slot, I-slot, ...", remedy))?;
+        let words = metadata(&model, "words")?.split_whitespace().map(str::to_owned).collect();
+        let mut temperatures = BTreeMap::new();
+        for lang in Lang::ALL {
+            let key = format!("temperature_{lang}");
+            let temperature = metadata(&model, &key)?.parse::<f32>().ok().filter(|t| (0.05..=20.0).contains(t));
+            temperatures.insert(
+                lang,
+                temperature.ok_or_else(|| Fault::new(name, &key, "it is not a number in 0.05..=20", remedy))?,
+            );
+        }
+        let (label_scores, tag_scores) = scores(&mut model, &["on"])?;
+        if label_scores.len() != labels.len() || !labels.iter().any(|l| l.intent == OUT_OF_SCOPE) {
+            let what = format!("{} labels for {} outputs, or no {OUT_OF_SCOPE}", labels.len(), label_scores.len());
+            return Err(Fault::new(name, "labels", what, remedy));
+        }
+        if tag_scores.len() != 2 * slots.len() + 1 {
+            let what = format!("{} tags for {} outputs", 2 * slots.len() + 1, tag_scores.len());
+            return Err(Fault::new(name, "tags", what, remedy));
+        }
+        Ok(Self { model, labels, slots, words, temperatures })
+    }
+
+    /// What the model makes of a text, and why it is silent where it is.
+    pub fn answer(&mut self, spotted: &Spotted, lang: Lang) -> Answer<'_> {
+        let tokens: Vec<&str> = spotted.tokens.iter().map(String::as_str).collect();
+        if tokens.is_empty() || tokens.len() > TOKENS_MAX {
+            return Answer::Not(Opinion::None);
+        }
+        // A model that fails at run time understands nothing; `check` runs it once and reports the fault.
+        let Ok((label_scores, tag_scores)) = scores(&mut self.model, &tokens) else {
+            return Answer::Not(Opinion::None);
+        };
+        let temperature = self.temperatures.get(&lang).copied().unwrap_or(1.0);
+        let Some((label, sure)) = best(&label_scores, temperature) else { return Answer::Not(Opinion::None) };
+        let label = &self.labels[label];
+        if label.intent == OUT_OF_SCOPE {
+            return Answer::Not(Opinion::OutOfScope { confidence: sure });
+        }
+        let tags = tag_scores.chunks(2 * self.slots.len() + 1).map(|scores| best(scores, temperature));
+        let Some(tags) = tags.collect::<Option<Vec<_>>>() else { return Answer::Not(Opinion::None) };
+        let confidence = sure * tags.iter().map(|(_, p)| *p).fold(1.0, f32::min);
+        let intent = label.intent.clone();
+        if confidence < CONFIDENCE_MIN {
+            return Answer::Not(Opinion::Unsure { intent, confidence });
+        }
+        let unknown = |(token, tag): (&&str, &(usize, f32))| {
+            (tag.0 == 0 && !token.starts_with('<') && !self.words.contains(*token)).then(|| (*token).to_owned())
+        };
+        let words: Vec<String> = tokens.iter().zip(&tags).filter_map(unknown).collect();
+        let stray = words.len() == 1 && words[0].len() <= STRAY_LEN_MAX && tokens.len() >= STRAY_TOKENS_MIN;
+        if !words.is_empty() && !stray {
+            return Answer::Not(Opinion::UnknownWords { words });
+        }
+        let spans = self.spans(&tags, &spotted.places);
+        let mut named: Vec<&str> = spans.iter().map(|s| s.slot.as_str()).collect();
+        named.sort_unstable();
+        if !label.shapes.iter().any(|shape| shape.iter().eq(named.iter())) {
+            return Answer::Not(Opinion::SlotsMissing { intent, confidence });
+        }
+        Answer::Command(label, spans, confidence)
+    }
+
+    /// Runs of tokens with tags of the same slot; a run begins where its slot does, whatever the tag's letter says.
+    fn spans(&self, tags: &[(usize, f32)], places: &[(usize, usize)]) -> Vec<Span> {
+        let mut spans: Vec<Span> = Vec::new();
+        let mut before = None;
+        for ((tag, _), place) in tags.iter().zip(places) {
+            let slot = tag.checked_sub(1).map(|t| t / 2);
+            let begins = tag % 2 == 1 || slot != before;
+            match (slot, spans.last_mut()) {
+                (Some(_), Some(span)) if !begins => span.place.1 = place.1,
+                (Some(slot), _) => spans.push(Span { slot: self.slots[slot].clone(), place: *place }),
+                (None, _) => {}
+            }
+            before = slot;
+        }
+        spans
+    }
 }
 
-fn calibrate(raw: &[f32], temperature: f32) -> Vec<f32> {
-    let powered: Vec<f32> = raw.iter().map(|p| p.max(1e-12).powf(1.0 / temperature)).collect();
-    let total: f32 = powered.iter().sum();
-    powered.iter().map(|p| p / total).collect()
+/// The slot of its two tags.
+fn slot_of(tags: &[&str]) -> Option<String> {
+    match tags {
+        [b, i] => b.strip_prefix("B-").filter(|slot| i.strip_prefix("I-") == Some(slot)).map(str::to_owned),
+        _ => None,
+    }
 }
 
-/// Features of a tokenised text: counts of runs of 1 to 3 symbols (letters, Chinese characters, class
-/// tokens; `_` at the edges of words), of words and of pairs of words, hashed into [`GRAMS`] buckets and
-/// scaled to length 1. The same as `grams` in `training/train_intent.py`.
-pub fn grams(tokens: &[String]) -> Vec<f32> {
-    let mut counts = vec![0.0f32; GRAMS];
-    let mut symbols: Vec<String> = vec!["_".to_owned()];
+/// Scores of the labels, and of the tags of each token, one token after the other.
+fn scores(model: &mut Model, tokens: &[&str]) -> Result<(Vec<f32>, Vec<f32>), Fault> {
+    let (mut ids, mut weights) = (Vec::new(), Vec::new());
     for token in tokens {
-        if token.starts_with('<') {
-            symbols.push(token.clone());
-        } else {
-            symbols.extend(token.chars().map(String::from));
+        let found = features(token);
+        let weight = 1.0 / (found.len() as f32).sqrt();
+        ids.extend(found.iter().map(|id| *id as f32).chain(std::iter::repeat(0.0)).take(FEATURES));
+        weights.extend(found.iter().map(|_| weight).chain(std::iter::repeat(0.0)).take(FEATURES));
+    }
+    let shape = [tokens.len(), FEATURES];
+    let mut outputs = model.run(&[("features", &shape, &ids), ("weights", &shape, &weights)])?.into_iter();
+    let mut next = || outputs.next().map(|(_, numbers)| numbers).unwrap_or_default();
+    Ok((next(), next()))
+}
+
+/// The largest of some scores, and its probability.
+fn best(scores: &[f32], temperature: f32) -> Option<(usize, f32)> {
+    let (at, most) = scores.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let total: f32 = scores.iter().map(|s| ((s - most) / temperature).exp()).sum();
+    Some((at, 1.0 / total)).filter(|(_, p)| p.is_finite())
+}
+
+/// Buckets of one token's features, each 1..[`BUCKETS`]: itself; of a Chinese character how it sounds, of a word how it
+/// sounds and its runs of three and two letters (`_` at its edges). The same as in `training/train_intent.py`.
+fn features(token: &str) -> Vec<u32> {
+    let mut found = vec![bucket("w=", token)];
+    match token.chars().next() {
+        Some(c) if is_han(c) => {
+            if let Some((plain, blurred)) = sound::syllables(c) {
+                found.extend([bucket("p=", plain), bucket("q=", &blurred)]);
+            }
         }
-        symbols.push("_".to_owned());
-    }
-    for n in 1..=3 {
-        for run in symbols.windows(n) {
-            counts[bucket(&run.concat())] += 1.0;
+        Some(c) if c.is_ascii_lowercase() => {
+            let letters: Vec<char> = token.chars().collect();
+            let spelt: String = sound::spelling(&letters).into_iter().collect();
+            found.push(bucket("s=", &spelt));
+            let edged = format!("_{token}_");
+            for n in [3, 2] {
+                found.extend((0..=edged.len() - n).map(|i| bucket("", &edged[i..i + n])));
+            }
         }
+        _ => {}
     }
-    for token in tokens {
-        counts[bucket(&format!("w={token}"))] += 1.0;
-    }
-    for pair in tokens.windows(2) {
-        counts[bucket(&format!("b={} {}", pair[0], pair[1]))] += 1.0;
-    }
-    let length = counts.iter().map(|c| c * c).sum::<f32>().sqrt().max(1e-9);
-    counts.iter().map(|c| c / length).collect()
+    found.truncate(FEATURES);
+    found
 }
 
 /// FNV-1a, 32 bit (offset basis and prime from its definition by Fowler, Noll and Vo).
-fn bucket(text: &str) -> usize {
-    let hash = text.bytes().fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
-    hash as usize % GRAMS
+fn bucket(kind: &str, text: &str) -> u32 {
+    let bytes = kind.bytes().chain(text.bytes());
+    let hash = bytes.fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    1 + hash % (BUCKETS - 1)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::facts::home::{EMBEDDED_HOME, Home};
-    use crate::understand::meaning::Understanding;
-
-    fn shipped() -> Result<IntentModel, Fault> {
-        IntentModel::new(Model::from_bytes(EMBEDDED_MODEL, "intent.onnx")?, "intent.onnx")
-    }
-
-    #[derive(serde::Deserialize)]
-    struct Reference {
-        tokens: Vec<String>,
-        grams: Vec<(usize, f32)>,
-        best: String,
-        probability: f32,
-    }
-
-    #[test]
-    fn features_and_answers_equal_the_trainers() {
-        let mut model = shipped().expect("the shipped model loads");
-        let references: Vec<Reference> =
-            serde_json::from_str(include_str!("../../models/intent_reference.json")).expect("valid");
-        assert!(references.len() >= 5);
-        for r in references {
-            let ours = grams(&r.tokens);
-            assert_eq!(ours.iter().filter(|v| **v > 0.0).count(), r.grams.len(), "{:?}", r.tokens);
-            for (k, v) in r.grams {
-                assert!((ours[k] - v).abs() < 1e-5, "{:?} bucket {k}: {} is not {v}", r.tokens, ours[k]);
-            }
-            let p = probabilities(&mut model.model, &ours).expect("runs");
-            let best = (0..p.len()).max_by(|a, b| p[*a].total_cmp(&p[*b])).expect("some");
-            assert_eq!(model.intents[best], r.best, "{:?}", r.tokens);
-            assert!((p[best] - r.probability).abs() < 1e-3, "{:?}: {} is not {}", r.tokens, p[best], r.probability);
-        }
-    }
-
-    #[test]
-    fn catches_what_templates_miss_and_nothing_else() {
-        let home = Home::parse(EMBEDDED_HOME, "embedded").expect("valid");
-        let model = shipped().expect("the shipped model loads");
-        // Without templates: the classifier alone.
-        let understanding = Understanding::new(&home, &[], Some(model)).expect("valid");
-        let first = |text: &str| understanding.hypotheses(text, None).1.into_iter().next();
-        for (text, intent, slot, value) in [
-            ("make sure that the ceiling light is switched on", "HassTurnOn", "name", "light.living_room_ceiling"),
-            ("the bedside lamp should be switched off please", "HassTurnOff", "name", "light.bedroom_lamp"),
-            ("吊灯应该关掉", "HassTurnOff", "name", "light.living_room_ceiling"),
-            ("台灯应该开着", "HassTurnOn", "name", "light.bedroom_lamp"),
-        ] {
-            let h = first(text).unwrap_or_else(|| panic!("{text}: not understood"));
-            assert_eq!((h.intent.as_str(), h.text(slot), h.via), (intent, Some(value), Via::Classifier), "{text}");
-            assert!(h.confidence >= CONFIDENCE_MIN, "{text}: {}", h.confidence);
-        }
-        for text in [
-            "make sure that the light in the wine cellar is switched on",
-            "the attic fan should be on",
-            "my grandmother used to bake bread every sunday",
-            "she turned on the ceiling light",
-            "打开酒窖的灯",
-            "阁楼的风扇应该关掉",
-            "我昨天和朋友一起去爬山了",
-            "good morning",
-        ] {
-            assert_eq!(first(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_model_of_another_kind_is_a_fault() {
-        // As another model: the same file with one of its keys renamed.
-        let at = EMBEDDED_MODEL.windows(7).position(|w| w == b"intents").expect("the key is in the file");
-        let mut bytes = EMBEDDED_MODEL.to_vec();
-        bytes[at] = b'X';
-        let model = Model::from_bytes(&bytes, "x.onnx").expect("still a model");
-        assert_eq!(IntentModel::new(model, "x.onnx").err().map(|f| f.key), Some("intents".to_owned()));
-    }
-}
+#[path = "classifier_tests.rs"]
+mod tests;

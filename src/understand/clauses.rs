@@ -46,6 +46,17 @@ pub fn clauses(text: &str) -> Vec<Clause> {
     if clauses.len() > CLAUSES_MAX { Vec::new() } else { clauses }
 }
 
+/// The clauses as a recogniser hears them, which writes no punctuation: Chinese ones also end after 了; `None` if none does
+/// before its end.
+pub fn spoken(clauses: &[Clause]) -> Option<Vec<Clause>> {
+    let cut = |c: &Clause| c.words.iter().position(|c| *c == '了').map(|i| i + 1).filter(|i| i + 1 < c.words.len());
+    let parts = |c: &Clause| match cut(c) {
+        Some(i) => [&c.words[..i], &c.words[i..]].map(|w| Clause { words: w.to_vec(), names: w.to_vec() }).to_vec(),
+        None => vec![c.clone()],
+    };
+    clauses.iter().any(|c| cut(c).is_some()).then(|| clauses.iter().flat_map(parts).collect())
+}
+
 /// Words that join commands, longer ones first.
 const CONJUNCTIONS: [&str; 19] = [
     " and then ",
@@ -185,6 +196,46 @@ pub fn is_aside(clause: &[char]) -> bool {
     !text.split(' ').any(|w| TURNING.contains(&w)) && !TURNING_HAN.iter().any(|w| text.contains(w))
 }
 
+/// Words that tell of something or make it depend on something; "if" is not among them ("check if ...").
+const TOLD: [&str; 8] = ["unless", "yesterday", "said", "says", "told", "asked", "whenever", "suppose"];
+/// The same in Chinese.
+const TOLD_HAN: [&str; 9] = ["如果", "要是", "假如", "昨天", "昨晚", "前天", "刚才谁", "关于", "上次"];
+
+/// Whether a text tells of a deed, or of when it would be done, and asks for none: to the classifier it looks like one.
+pub fn is_told(text: &[char]) -> bool {
+    let text: String = text.iter().collect();
+    text.starts_with("if ") || text.split(' ').any(|w| TOLD.contains(&w)) || TOLD_HAN.iter().any(|w| text.contains(w))
+}
+
+/// Words that begin a question and no request.
+const QUESTIONS: [&str; 18] = [
+    "is", "are", "was", "were", "did", "does", "do", "has", "have", "had", "why", "when", "who", "where", "which",
+    "should", "any", "what",
+];
+
+/// Deeds that are forbidden with words like "don't"; "I don't want the fan on" is none.
+const FORBIDDEN: [&str; 12] =
+    ["turn ", "switch ", "open ", "close ", "shut ", "lock ", "unlock ", "set ", "start ", "stop ", "put ", "make "];
+/// The same in Chinese.
+const FORBIDDEN_HAN: [&str; 8] = ["打开", "关上", "关掉", "关", "拉", "锁", "解锁", "启动"];
+
+/// Whether a text forbids a deed ("please don't close the curtains", 别关窗帘): to the classifier it looks like one.
+pub fn forbids(text: &[char]) -> bool {
+    let text: String = text.iter().collect();
+    let after = |negation: &str, deeds: &[&str]| {
+        let rests = text.match_indices(negation).map(|(at, _)| text[at + negation.len()..].trim_start());
+        rests.into_iter().any(|rest| deeds.iter().any(|deed| rest.starts_with(deed)))
+    };
+    ["dont ", "never ", "do not ", "not "].iter().any(|n| after(n, &FORBIDDEN))
+        || ["别", "不要", "不准", "不许"].iter().any(|n| after(n, &FORBIDDEN_HAN))
+}
+
+/// Whether a text begins like a question and not like a request.
+pub fn is_question(text: &[char]) -> bool {
+    let first: String = text.iter().take_while(|c| **c != ' ').collect();
+    QUESTIONS.contains(&first.as_str())
+}
+
 /// Beginnings and words of clauses that only say how things are: "it's dark in the kitchen".
 const STATEMENTS: [&str; 9] =
     ["its ", "it is ", "im ", "were ", "theres ", "i cant ", "we cant ", "i cannot ", "i am "];
@@ -288,6 +339,10 @@ mod tests {
         assert_eq!(cut("太晒了，拉上窗帘！"), ["太晒了", "拉上窗帘"]);
         assert_eq!(cut("and then lights off"), ["lights off"]);
         assert!(cut(&"a, ".repeat(20)).is_empty());
+        let heard =
+            |t: &str| spoken(&clauses(t)).map(|c| c.iter().map(|c| c.words.iter().collect()).collect::<Vec<String>>());
+        assert_eq!(heard("太晒了拉上窗帘"), Some(vec!["太晒了".to_owned(), "拉上窗帘".to_owned()]));
+        assert_eq!(heard("把灯关了"), None);
         assert_eq!(conjunctions(&words("lights off and then lock the door")), [(10, 20)]);
         assert_eq!(conjunctions(&words("开灯然后关窗")), [(2, 4)]);
         assert!(conjunctions(&words("android")).is_empty());

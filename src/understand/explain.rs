@@ -5,7 +5,6 @@
 //! [`Understanding::hypotheses`] says. Slower, and never used while anything is listening.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
 
 use serde::Serialize;
 
@@ -47,7 +46,7 @@ pub struct Explanation {
     pub attempts: Vec<Attempt>,
     /// If no template matches, not even one that contradicts itself: those that got furthest.
     pub nearest: Vec<Near>,
-    /// What the classifier thought; absent: it was not asked, because a template matches, or there is none.
+    /// What the classifier thought; absent: it was not asked, because a template matches as written, or there is none.
     pub classifier: Option<Opinion>,
     /// The text as the classifier sees it, if it was asked.
     pub tokens: Option<Vec<String>>,
@@ -140,28 +139,25 @@ impl Understanding {
         let Some(text) = text else { return explanation };
         let tried: Vec<&Language> = self.languages.iter().filter(|l| lang.is_none_or(|lang| lang == l.lang)).collect();
         explanation.unknown_words = unknown_words(&text, &tried);
-        for by_sound in [false, true] {
-            explanation.attempts.extend(tried.iter().filter_map(|l| self.attempt(l, &text, by_sound)));
-            if explanation.attempts.iter().flat_map(|a| &a.readings).any(|r| r.rejected.is_none()) {
-                return explanation;
-            }
-            // Nothing matches the whole, and yet it is understood: several commands, or one beside other words.
-            explanation.in_parts = !by_sound && tried.iter().any(|l| !self.breath(l, sentence, None).is_empty());
-            if explanation.in_parts {
-                return explanation;
-            }
+        let attempts =
+            |by_sound| tried.iter().filter_map(|l| self.attempt(l, &text, by_sound)).collect::<Vec<Attempt>>();
+        explanation.attempts = attempts(false);
+        if explanation.attempts.iter().flat_map(|a| &a.readings).any(|r| r.rejected.is_none()) {
+            return explanation;
         }
+        // Nothing matches the whole, and yet it is understood: several commands, or one beside other words.
+        explanation.in_parts = tried.iter().any(|l| !self.breath(l, sentence, None).is_empty());
+        if explanation.in_parts {
+            return explanation;
+        }
+        explanation.attempts.extend(attempts(true));
         // A template that matches and contradicts itself says more than one that nearly matches.
         if explanation.attempts.iter().all(|a| a.readings.is_empty()) {
             explanation.nearest = nearest(&text, &tried);
         }
-        if let Some(classifier) = &self.classifier {
-            let spotted = self.spotter.spot(&text);
-            let lang = lang.unwrap_or(by_characters(&text));
-            // As in meaning.rs: the model holds weights only.
-            let mut classifier = classifier.lock().unwrap_or_else(PoisonError::into_inner);
-            explanation.classifier = Some(classifier.opinion(&spotted, lang));
-            explanation.tokens = Some(spotted.tokens);
+        if let Some((tokens, opinion)) = self.classifier_says(&text, lang.unwrap_or(by_characters(&text))) {
+            explanation.classifier = Some(opinion);
+            explanation.tokens = Some(tokens);
         }
         explanation
     }
@@ -241,7 +237,8 @@ fn unknown_words(text: &[char], languages: &[&Language]) -> Vec<String> {
     let mut unknown = Vec::new();
     for word in text.split(|c| *c == ' ') {
         let is_word = word.iter().all(char::is_ascii_lowercase) && !word.is_empty();
-        let known = |l: &&Language| l.vocabulary.contains(word) || l.automaton.skip.iter().any(|s| *s.word == *word);
+        let known =
+            |l: &&Language| l.vocabulary.contains_key(word) || l.automaton.skip.iter().any(|s| *s.word == *word);
         if is_word && !languages.iter().any(known) && numbers::at(text, at).is_empty() {
             unknown.push(word.iter().collect());
         }

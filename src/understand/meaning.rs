@@ -11,8 +11,8 @@ use crate::facts::home::{Home, Names};
 use crate::facts::intent::{Hypothesis, Lang, SlotValue, Slots, Via};
 
 use super::automaton::{Automaton, ListKind, Said, Step};
-use super::classifier::IntentModel;
-use super::clauses::without_gerund;
+use super::classifier::{IntentModel, Opinion};
+use super::clauses::{forbids, is_question, is_told, without_gerund};
 use super::grammar;
 use super::matcher::{Filled, Reading};
 use super::normalise;
@@ -20,6 +20,7 @@ use super::resolve::Spotter;
 use super::sentences::GrammarSource;
 use super::sound;
 use super::speakable::{apostrophes, word_graph};
+use super::tagged::{self, Sources};
 use super::word_graph::WordGraph;
 
 /// A template that matches as it stands and in one way only. Guessed, not calibrated.
@@ -36,18 +37,6 @@ const SHARPNESS: f32 = 2.0;
 /// The slot of a timer that holds what is to be done when it ends, in words. Home Assistant's name.
 const LATER: &str = "conversation_command";
 
-/// Words that begin a question and no request.
-const QUESTIONS: [&str; 18] = [
-    "is", "are", "was", "were", "did", "does", "do", "has", "have", "had", "why", "when", "who", "where", "which",
-    "should", "any", "what",
-];
-
-/// Deeds that are forbidden with words like "don't"; "I don't want the fan on" is none.
-const FORBIDDEN: [&str; 12] =
-    ["turn ", "switch ", "open ", "close ", "shut ", "lock ", "unlock ", "set ", "start ", "stop ", "put ", "make "];
-/// The same in Chinese.
-const FORBIDDEN_HAN: [&str; 8] = ["打开", "关上", "关掉", "关", "拉", "锁", "解锁", "启动"];
-
 /// What texts mean in one home.
 pub struct Understanding {
     pub(super) languages: Vec<Language>,
@@ -63,9 +52,11 @@ pub(super) struct Language {
     pub(super) lang: Lang,
     pub(super) automaton: Automaton,
     /// English words that some sentence or name contains.
-    pub(super) vocabulary: BTreeSet<Vec<char>>,
+    pub(super) vocabulary: sound::Vocabulary,
     /// Names of things and places in this language, longest first.
     names: Vec<Vec<char>>,
+    /// What can fill which slot.
+    pub(super) sources: Sources,
 }
 
 /// Why a reading means nothing although its template matches.
@@ -110,8 +101,8 @@ impl Understanding {
             match grammar::compile(home, sources, lang) {
                 Ok(automaton) => {
                     let vocabulary = vocabulary(&automaton);
-                    let names = names(&automaton);
-                    languages.push(Language { lang, automaton, vocabulary, names });
+                    let (names, sources) = (names(&automaton), tagged::sources(&automaton));
+                    languages.push(Language { lang, automaton, vocabulary, names, sources });
                 }
                 Err(found) => faults.extend(found),
             }
@@ -157,21 +148,35 @@ impl Understanding {
         let Some(whole) = normalise::sentence(text) else { return (lang, Vec::new()) };
         let whole = without_gerund(&whole).unwrap_or(whole);
         let tried = || self.languages.iter().filter(|l| lang.is_none_or(|lang| lang == l.lang));
-        for by_sound in [false, true] {
-            let best = tried()
+        let best = |by_sound| {
+            tried()
                 .map(|language| (language.lang, self.candidates(language, &whole, by_sound)))
                 .filter(|(_, candidates)| !candidates.is_empty())
-                .min_by(|a, b| a.1[0].cost.total_cmp(&b.1[0].cost));
-            if let Some((lang, candidates)) = best {
-                return (Some(lang), vec![share(candidates)]);
-            }
-            let breath = || tried().map(|l| (l.lang, self.breath(l, text, last))).find(|(_, found)| !found.is_empty());
-            if let (false, Some((lang, commands))) = (by_sound, breath()) {
-                return (Some(lang), commands.into_iter().map(share).collect());
-            }
+                .min_by(|a, b| a.1[0].cost.total_cmp(&b.1[0].cost))
+        };
+        if let Some((lang, candidates)) = best(false) {
+            return (Some(lang), vec![share(candidates)]);
         }
-        let (lang, hypotheses) = self.classified(&whole, lang);
-        (lang, if hypotheses.is_empty() { Vec::new() } else { vec![hypotheses] })
+        let breath = || tried().map(|l| (l.lang, self.breath(l, text, last))).find(|(_, found)| !found.is_empty());
+        if let Some((lang, commands)) = breath() {
+            return (Some(lang), commands.into_iter().map(share).collect());
+        }
+        // What only sounds like a template, or what the classifier makes of it: the surer one counts.
+        let heard = best(true).map(|(lang, candidates)| (lang, share(candidates)));
+        let (guessed_in, guessed) = self.classified(&whole, lang);
+        match heard {
+            Some((heard_in, heard)) => {
+                let worth = |h: &[Hypothesis]| h.first().map_or(0.0, |h| h.confidence);
+                let (lang, both) = if worth(&guessed) > worth(&heard) {
+                    (guessed_in, [guessed, heard])
+                } else {
+                    (heard_in, [heard, guessed])
+                };
+                (Some(lang), vec![one_after_the_other(both)])
+            }
+            None if guessed.is_empty() => (lang, Vec::new()),
+            None => (Some(guessed_in), vec![guessed]),
+        }
     }
 
     /// What people say in `lang` so often, for a recogniser that hears only that.
@@ -329,20 +334,31 @@ impl Understanding {
         cost - if block.needs_area { 1.0 } else { 0.0 }
     }
 
-    fn classified(&self, text: &[char], lang: Option<Lang>) -> (Option<Lang>, Vec<Hypothesis>) {
-        let Some(classifier) = &self.classifier else { return (lang, Vec::new()) };
-        // A question must not become a deed: "are all the lights off" would switch them off.
-        let first: String = text.iter().take_while(|c| **c != ' ').collect();
-        let is_question = QUESTIONS.contains(&first.as_str());
-        if forbids(text) {
-            return (lang, Vec::new());
-        }
+    fn classified(&self, text: &[char], lang: Option<Lang>) -> (Lang, Vec<Hypothesis>) {
         let lang = lang.unwrap_or(by_characters(text));
+        match self.classifier_says(text, lang) {
+            Some((_, Opinion::Commands { hypotheses })) => (lang, hypotheses),
+            _ => (lang, Vec::new()),
+        }
+    }
+
+    /// The text as the classifier sees it, and what is made of it; `None` without a classifier.
+    pub(super) fn classifier_says(&self, text: &[char], lang: Lang) -> Option<(Vec<String>, Opinion)> {
         // A panic elsewhere cannot leave the model half changed: it holds weights only.
-        let mut classifier = classifier.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = classifier.hypothesis(&self.spotter.spot(text), lang);
-        let found = found.filter(|h| !is_question || h.intent.starts_with("HassGet"));
-        (found.as_ref().map(|_| lang), found.into_iter().collect())
+        let mut classifier = self.classifier.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tokens, opinion) = self.opinion(&mut classifier, text, lang);
+        // A question must not become a deed: "are all the lights off" would switch them off.
+        let is_deed = |h: &Hypothesis| !h.intent.starts_with("HassGet");
+        let opinion = match opinion {
+            Opinion::Commands { .. } if is_told(text) => Opinion::None,
+            Opinion::Commands { hypotheses }
+                if hypotheses.iter().any(is_deed) && (is_question(text) || forbids(text)) =>
+            {
+                Opinion::None
+            }
+            other => other,
+        };
+        Some((tokens, opinion))
     }
 }
 
@@ -363,17 +379,6 @@ impl Language {
     }
 }
 
-/// Whether a text forbids a deed ("please don't close the curtains", 别关窗帘): to the classifier it looks like one.
-fn forbids(text: &[char]) -> bool {
-    let text: String = text.iter().collect();
-    let after = |negation: &str, deeds: &[&str]| {
-        let rests = text.match_indices(negation).map(|(at, _)| text[at + negation.len()..].trim_start());
-        rests.into_iter().any(|rest| deeds.iter().any(|deed| rest.starts_with(deed)))
-    };
-    ["dont ", "never ", "do not ", "not "].iter().any(|n| after(n, &FORBIDDEN))
-        || ["别", "不要", "不准", "不许"].iter().any(|n| after(n, &FORBIDDEN_HAN))
-}
-
 /// The language of a text that no template knows.
 pub(super) fn by_characters(text: &[char]) -> Lang {
     if text.iter().copied().any(normalise::is_han) { Lang::Zh } else { Lang::En }
@@ -386,20 +391,38 @@ fn share(candidates: Vec<Candidate>) -> Vec<Hypothesis> {
     let total: f32 = candidates.iter().map(weight).sum();
     let worth = |c: &Candidate| {
         let (each, least) = CONFIDENCE_MISHEARD;
-        (CONFIDENCE_EXACT - each * c.misheard as f32).max(least)
+        let worth = (CONFIDENCE_EXACT - each * c.misheard as f32).max(least);
+        // Free words take in whatever was misheard.
+        if c.free && c.misheard > 0 { worth.min(least) } else { worth }
     };
     let mut hypotheses: Vec<Hypothesis> = candidates
         .iter()
         .map(|c| Hypothesis {
             intent: c.intent.clone(),
             slots: c.slots.clone(),
-            confidence: (worth(c) * weight(c) / total * 1000.0).round() / 1000.0,
+            confidence: rounded(worth(c) * weight(c) / total),
             via: Via::Grammar,
         })
         .filter(|h| h.confidence >= CONFIDENCE_MIN)
         .collect();
     hypotheses.truncate(HYPOTHESES_MAX);
     hypotheses
+}
+
+/// Two opinions as one list: the second shares what the first leaves of the confidence.
+fn one_after_the_other([first, second]: [Vec<Hypothesis>; 2]) -> Vec<Hypothesis> {
+    let left = 1.0 - first.iter().map(|h| h.confidence).sum::<f32>().min(1.0);
+    let new = |h: &Hypothesis| !first.iter().any(|old| (&old.intent, &old.slots) == (&h.intent, &h.slots));
+    let second: Vec<Hypothesis> = second.into_iter().filter(new).collect();
+    let rest = second.into_iter().map(|h| Hypothesis { confidence: rounded(h.confidence * left), ..h });
+    let rest: Vec<Hypothesis> = rest.filter(|h| h.confidence >= CONFIDENCE_MIN).collect();
+    let mut all = [first, rest].concat();
+    all.truncate(HYPOTHESES_MAX);
+    all
+}
+
+fn rounded(confidence: f32) -> f32 {
+    (confidence * 1000.0).round() / 1000.0
 }
 
 /// Names of things and places in the automaton's own language, longest first.
@@ -413,7 +436,7 @@ fn names(automaton: &Automaton) -> Vec<Vec<char>> {
 }
 
 /// English words that sentences and names contain.
-fn vocabulary(automaton: &Automaton) -> BTreeSet<Vec<char>> {
+fn vocabulary(automaton: &Automaton) -> sound::Vocabulary {
     let texts = automaton.arcs.iter().flatten().filter_map(|(step, _)| match step {
         Step::Text(t) => Some(&t[..]),
         _ => None,
@@ -422,7 +445,7 @@ fn vocabulary(automaton: &Automaton) -> BTreeSet<Vec<char>> {
     // Words that make free words something else are no mistakes for others either.
     let excepted = automaton.excepted.iter().flatten().map(|words| &words[..]);
     let words = texts.chain(said).chain(excepted).flat_map(|t| t.split(|c| *c == ' '));
-    words.filter(|w| w.iter().all(char::is_ascii_lowercase)).map(<[char]>::to_vec).collect()
+    sound::vocabulary(words.filter(|w| w.iter().all(char::is_ascii_lowercase)).map(<[char]>::to_vec))
 }
 
 #[cfg(test)]

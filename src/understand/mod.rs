@@ -5,8 +5,8 @@
 //!
 //! The path of a text: `normalise` -> `automaton` (templates of one language, compiled by `grammar` and
 //! `compile`), run by `matcher` -> `meaning` (scores, confidences), with `breath` and `clauses` for several
-//! commands in one sentence, and `classifier` with `resolve` where no template matches. `explain` goes the same
-//! way and says what it saw; `sentence_tests` hold it to examples.
+//! commands in one sentence, and `classifier` with `resolve` and `tagged` where no template matches. `explain` goes
+//! the same way and says what it saw; `sentence_tests` hold it to examples.
 
 pub mod automaton;
 mod breath;
@@ -30,6 +30,7 @@ pub mod sentences;
 mod sound;
 mod speakable;
 pub mod stt;
+mod tagged;
 pub mod template;
 pub mod token_grammar;
 pub mod unit_graph;

@@ -2,7 +2,7 @@
 //!
 //! The only text file that knows the pinyin crate. Used only where nothing matches as it was written.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use pinyin::ToPinyinMulti;
@@ -16,6 +16,14 @@ const DIFFERENCE_MAX: f32 = 0.25;
 
 /// Readings of one character that count at most: the rarer ones are archaic.
 const READINGS_MAX: usize = 3;
+
+/// English words that sentences and names contain, each with its [`spelling`].
+pub type Vocabulary = BTreeMap<Vec<char>, Vec<char>>;
+
+/// Those words with their spellings.
+pub fn vocabulary(words: impl Iterator<Item = Vec<char>>) -> Vocabulary {
+    words.map(|word| (word.clone(), spelling(&word))).collect()
+}
 
 /// How unlike two characters sound: 0 the same character, 1 a reading in common, tones aside, 2 readings that are often
 /// confused (zh and z, n and l, -ng and -n); `None`: they do not sound alike.
@@ -64,6 +72,68 @@ static READINGS: LazyLock<Vec<[Reading; READINGS_MAX]>> = LazyLock::new(|| {
     block.map(&mut of).collect()
 });
 
+/// The commonest pinyin of a Chinese character without its tone, and that without the differences that are often missed;
+/// `None` where it has none.
+pub fn syllables(c: char) -> Option<(&'static str, String)> {
+    let plain = c.to_pinyin_multi()?.into_iter().next()?.plain();
+    Some((plain, blurred(plain)))
+}
+
+/// How unlike `said` is to the name `wanted`, 0 (the same sound) to 1; `None` if it is another name. One word, or one of
+/// three or more Chinese characters, may have been lost, a short word may have come in, and words may sound alike.
+pub fn distance(said: &[char], wanted: &[char]) -> Option<f32> {
+    if wanted.iter().copied().all(is_han) {
+        return han_distance(said, wanted);
+    }
+    let (heard, words): (Vec<&[char]>, Vec<&[char]>) =
+        (said.split(|c| *c == ' ').collect(), wanted.split(|c| *c == ' ').collect());
+    match words.len() as isize - heard.len() as isize {
+        0 => {
+            let each: Option<Vec<f32>> = heard.iter().zip(&words).map(|(a, b)| word_distance(a, b)).collect();
+            each.map(|d| d.iter().sum::<f32>() / d.len() as f32)
+        }
+        1 if heard != [&[] as &[char]] => (0..words.len()).any(|i| without(&words, i) == heard).then_some(LOST),
+        -1 => {
+            let short = |i: &usize| heard[*i].len() <= STRAY_LEN_MAX;
+            (0..heard.len()).filter(short).any(|i| without(&heard, i) == words).then_some(LOST)
+        }
+        _ => None,
+    }
+}
+
+/// How unlike a name is that a word was lost from, or came into.
+const LOST: f32 = 0.2;
+/// Longest word that comes in.
+const STRAY_LEN_MAX: usize = 3;
+/// Largest part of a name's word that may differ.
+const NAME_DIFFERENCE_MAX: f32 = 0.4;
+
+fn without<'a>(words: &[&'a [char]], i: usize) -> Vec<&'a [char]> {
+    [&words[..i], &words[i + 1..]].concat()
+}
+
+fn word_distance(a: &[char], b: &[char]) -> Option<f32> {
+    if a == b {
+        return Some(0.0);
+    }
+    let (spelt_a, spelt_b) = (spelling(a), spelling(b));
+    if spelt_a.first() != spelt_b.first() {
+        return None;
+    }
+    let share = |a: &[char], b: &[char]| levenshtein(a, b) as f32 / a.len().max(b.len()).max(1) as f32;
+    Some(share(a, b).min(share(&spelt_a, &spelt_b))).filter(|d| *d <= NAME_DIFFERENCE_MAX)
+}
+
+fn han_distance(said: &[char], wanted: &[char]) -> Option<f32> {
+    if said.len() == wanted.len() {
+        let each: Option<Vec<u32>> = said.iter().zip(wanted).map(|(a, b)| unlikeness(*a, *b)).collect();
+        let sum: u32 = each?.iter().sum();
+        return Some(LOST * sum as f32 / wanted.len() as f32);
+    }
+    let lost = |i: usize| said[..i] == wanted[..i] && said[i..] == wanted[i + 1..];
+    (wanted.len() >= 3 && said.len() + 1 == wanted.len() && (0..wanted.len()).any(lost)).then_some(LOST)
+}
+
 /// A syllable without the differences that recognisers, and speakers from the south, miss.
 fn blurred(syllable: &str) -> String {
     let syllable = syllable.strip_suffix('g').unwrap_or(syllable);
@@ -85,7 +155,7 @@ const INTERJECTIONS: [char; 7] = ['呀', '哦', '啊', '嗯', '呃', '额', '哎
 /// Gives names of things back the part that was lost or misheard: one of three or more Chinese characters, or one of
 /// several English words, if that word is none that one would say of things that the house has not got. Also drops
 /// interjections. Returns the new text and how many changes that took; `None` if none did.
-pub fn restored(text: &[char], names: &[Vec<char>], known: &BTreeSet<Vec<char>>) -> Option<(Vec<char>, u32)> {
+pub fn restored(text: &[char], names: &[Vec<char>], known: &Vocabulary) -> Option<(Vec<char>, u32)> {
     let inner = |i: usize| i > 0 && is_han(text[i - 1]) && text.get(i + 1).copied().is_some_and(is_han);
     let kept = |i: &usize| !(INTERJECTIONS.contains(&text[*i]) && inner(*i));
     let mut out: Vec<char> = (0..text.len()).filter(kept).map(|i| text[i]).collect();
@@ -118,7 +188,7 @@ fn without_one(text: &[char], name: &[char], names: &[Vec<char>]) -> Option<(usi
 }
 
 /// Where `name` stands in `text` with one word that sounds a little like its own.
-fn with_another_word(text: &[char], name: &[char], known: &BTreeSet<Vec<char>>) -> Option<(usize, usize)> {
+fn with_another_word(text: &[char], name: &[char], known: &Vocabulary) -> Option<(usize, usize)> {
     let wanted: Vec<&[char]> = name.split(|c| *c == ' ').collect();
     let said: Vec<&[char]> = text.split(|c| *c == ' ').collect();
     if wanted.len() < 2 || said.windows(wanted.len()).any(|w| w == wanted) {
@@ -128,8 +198,8 @@ fn with_another_word(text: &[char], name: &[char], known: &BTreeSet<Vec<char>>) 
     // too: "kitchen right" is the kitchen light, the dining room is no living room.
     let alike = |a: &[char], b: &[char], last: bool| {
         let share = levenshtein(a, b) as f32 / a.len().max(b.len()).max(1) as f32;
-        let garbled = a.first() == b.first() && !known.contains(a) && a.len() <= 4;
-        (garbled && share <= 0.5) || (last && known.contains(a) && share <= 0.4)
+        let garbled = a.first() == b.first() && !known.contains_key(a) && a.len() <= 4;
+        (garbled && share <= 0.5) || (last && known.contains_key(a) && share <= 0.4)
     };
     let stands = |w: &[&[char]]| {
         let mut wrong = (0..w.len()).filter(|i| w[*i] != wanted[*i]);
@@ -143,7 +213,7 @@ fn with_another_word(text: &[char], name: &[char], known: &BTreeSet<Vec<char>>) 
 
 /// Replaces each word that is not in `known` by the one that is closest in letters, if one is close enough
 /// and no other as close. Returns the new text and how many words were replaced; `None` if none was.
-pub fn corrected(text: &[char], known: &BTreeSet<Vec<char>>) -> Option<(Vec<char>, u32)> {
+pub fn corrected(text: &[char], known: &Vocabulary) -> Option<(Vec<char>, u32)> {
     let mut out: Vec<char> = Vec::with_capacity(text.len());
     let mut replaced = 0;
     for (i, word) in text.split(|c| *c == ' ').enumerate() {
@@ -161,15 +231,15 @@ pub fn corrected(text: &[char], known: &BTreeSet<Vec<char>>) -> Option<(Vec<char
     (replaced > 0).then_some((out, replaced))
 }
 
-fn closest<'a>(word: &[char], known: &'a BTreeSet<Vec<char>>) -> Option<&'a [char]> {
-    if word.len() < WORD_LEN_MIN || !word.iter().all(char::is_ascii_lowercase) || known.contains(word) {
+fn closest<'a>(word: &[char], known: &'a Vocabulary) -> Option<&'a [char]> {
+    if word.len() < WORD_LEN_MIN || !word.iter().all(char::is_ascii_lowercase) || known.contains_key(word) {
         return None;
     }
     let mut best: Option<(f32, &[char])> = None;
     let mut tied = false;
     let sound = spelling(word);
-    for other in known.iter().filter(|o| o.len() >= WORD_LEN_MIN) {
-        let difference = difference(word, other).min(difference(&sound, &spelling(other)));
+    for (other, spelt) in known.iter().filter(|(word, _)| word.len() >= WORD_LEN_MIN) {
+        let difference = difference(word, other).min(difference(&sound, spelt));
         if difference > DIFFERENCE_MAX {
             continue;
         }
@@ -215,7 +285,7 @@ const SAME_SOUND: [(&str, &str); 15] = [
 ];
 
 /// A word by its sound: rules above, double letters once.
-fn spelling(word: &[char]) -> Vec<char> {
+pub fn spelling(word: &[char]) -> Vec<char> {
     let word: String = word.iter().collect();
     let mut out = String::new();
     let mut rest = word.as_str();
@@ -280,7 +350,7 @@ mod tests {
             .iter()
             .map(|w| chars(w))
             .collect();
-        let known: BTreeSet<Vec<char>> = ["right", "the", "on", "dining"].iter().map(|w| chars(w)).collect();
+        let known = vocabulary(["right", "the", "on", "dining"].iter().map(|w| chars(w)));
         let fix = |t: &str| restored(&chars(t), &names, &known).map(|(t, _)| t.into_iter().collect::<String>());
         for (said, want) in [
             ("turn the kitchen right on", Some("turn the kitchen light on")),
@@ -298,9 +368,36 @@ mod tests {
     }
 
     #[test]
+    fn how_unlike_a_name_is() {
+        for (said, wanted, want) in [
+            ("ceiling light", "ceiling light", Some(0.0)),
+            ("sealing light", "ceiling light", Some(0.0)),
+            ("kitchin lite", "kitchen light", Some(LOST)),
+            ("coffee", "coffee machine", Some(LOST)),
+            ("the front door", "front door", Some(LOST)),
+            ("front the door", "front door", Some(LOST)),
+            ("reading light", "ceiling light", None),
+            ("dining room", "living room", None),
+            ("wine cellar", "kitchen", None),
+            ("attic kitchen light", "kitchen light", None),
+            ("吊登", "吊灯", Some(LOST / 2.0)),
+            ("咖机", "咖啡机", Some(LOST)),
+            ("台灯", "吊灯", None),
+            ("灯", "吊灯", None),
+        ] {
+            let got = distance(&chars(said), &chars(wanted));
+            let near = |a: f32, b: f32| (a - b).abs() < 0.15;
+            assert!(
+                got.is_some() == want.is_some() && near(got.unwrap_or(0.0), want.unwrap_or(0.0)),
+                "{said}: {got:?}"
+            );
+        }
+    }
+
+    #[test]
     fn only_close_words_are_corrected() {
-        let known: BTreeSet<Vec<char>> =
-            ["kitchen", "curtain", "curtains", "light", "bedroom", "ceiling"].iter().map(|w| chars(w)).collect();
+        let words = ["kitchen", "curtain", "curtains", "light", "bedroom", "ceiling"];
+        let known = vocabulary(words.iter().map(|w| chars(w)));
         let fix = |t: &str| corrected(&chars(t), &known).map(|(t, n)| (t.into_iter().collect::<String>(), n));
         assert_eq!(fix("the kitchin cealing"), Some(("the kitchen ceiling".to_owned(), 2)));
         assert_eq!(fix("the sealing light"), Some(("the ceiling light".to_owned(), 1)));
