@@ -7,7 +7,7 @@ use crate::engine::load;
 use crate::facts::error::Fault;
 use crate::facts::intent::{Hypothesis, Lang, Via};
 use crate::understand::Understanding;
-use crate::understand::classifier::{CONFIDENCE_MIN, Opinion};
+use crate::understand::classifier::Opinion;
 use crate::understand::explain::{Attempt, Explanation, Near, ReadAs, Template};
 use crate::understand::normalise::TEXT_LEN_MAX;
 use crate::understand::sentence_tests::{Failure, SentenceTests, load_tests, shipped_tests};
@@ -218,8 +218,8 @@ fn opinion(opinion: Option<&Opinion>, matched: bool) -> String {
         }
         Some(Opinion::UnknownWords { words }) => format!("silent: it never learned {}", quoted(words)),
         Some(Opinion::OutOfScope { confidence }) => format!("no command, it says ({confidence:.2})"),
-        Some(Opinion::Unsure { intent, confidence }) => {
-            format!("silent: {intent}, but only {confidence:.2} sure (at least {CONFIDENCE_MIN:.2} is needed)")
+        Some(Opinion::Unsure { intent, confidence, needed }) => {
+            format!("silent: {intent}, but only {confidence:.2} sure (at least {needed:.2} is needed)")
         }
         Some(Opinion::SlotsMissing { intent, confidence }) => {
             format!(

@@ -147,6 +147,8 @@ pub struct Automaton {
     pub slots: Vec<String>,
     /// Words that may stand anywhere.
     pub skip: Vec<SkipWord>,
+    /// Numbers of skip words by their first character.
+    pub skip_by_first: HashMap<char, Vec<u32>>,
     /// Words are written without spaces, so that a space before a value means nothing.
     pub unspaced: bool,
     /// States with arcs that take something and can be reached without taking anything, by the first
@@ -160,8 +162,12 @@ impl Automaton {
         self.origins[..self.origins.partition_point(|o| o.first <= state)].last()
     }
 
-    /// Fills `entries`; called once, after the last sentence was added.
-    pub fn index_entries(&mut self) {
+    /// Fills `entries` and `skip_by_first`; called once, after the last sentence was added.
+    pub fn index(&mut self) {
+        for (i, skip) in self.skip.iter().enumerate() {
+            let same_first = skip.word.first().map(|c| self.skip_by_first.entry(*c).or_default());
+            same_first.into_iter().for_each(|numbers| numbers.push(i as u32));
+        }
         let mut open = vec![0u32];
         let mut seen = vec![false; self.arcs.len()];
         while let Some(state) = open.pop() {

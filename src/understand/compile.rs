@@ -111,7 +111,7 @@ impl Compiler {
 
     /// The finished automaton.
     pub fn finish(mut self) -> Automaton {
-        self.automaton.index_entries();
+        self.automaton.index();
         self.automaton
     }
 

@@ -124,7 +124,8 @@ impl Automaton {
                 if !is_boundary(text, from) {
                     return Vec::new();
                 }
-                let ends = self.skip.iter().map(|s| &s.word).filter(|s| text[from.min(text.len())..].starts_with(s));
+                let here = text.get(from).and_then(|c| self.skip_by_first.get(c)).into_iter().flatten();
+                let ends = here.map(|i| &self.skip[*i as usize].word).filter(|s| text[from..].starts_with(s));
                 ends.map(|s| from + s.len())
                     .filter(|&end| is_boundary(text, end))
                     .map(|end| end + usize::from(from == pos && text.get(end) == Some(&' ')))

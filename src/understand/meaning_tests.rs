@@ -271,6 +271,45 @@ fn what_can_be_said_is_what_is_understood() {
     assert!(!says(Lang::En, &["turn", "on", "the"]));
 }
 
+#[test]
+fn what_was_misheard_is_left_to_the_classifier() {
+    let model = crate::onnx::Model::from_bytes(crate::understand::classifier::EMBEDDED_MODEL, "intent.onnx");
+    let model = IntentModel::new(model.expect("a model"), "intent.onnx").expect("the shipped model");
+    let u = Understanding::new(&home(), &embedded_grammars(), Some(model)).expect("valid");
+    for (text, want) in [
+        ("tur flick the lounge lights on would you", r#"HassTurnOn {"area":"living_room","domain":"light"}"#),
+        (
+            "pull the the living room curtains open",
+            r#"HassTurnOn {"area":"living_room","name":"cover.living_room_curtain"}"#,
+        ),
+        ("太晒了拉上窗帘", r#"HassTurnOff {"name":"cover.living_room_curtain"}"#),
+    ] {
+        let (_, hypotheses) = u.hypotheses(text, None);
+        let got =
+            hypotheses.first().map(|h| format!("{} {}", h.intent, serde_json::to_string(&h.slots).expect("JSON")));
+        assert_eq!(got.as_deref(), Some(want), "{text}");
+        assert!(hypotheses.iter().map(|h| h.confidence).sum::<f32>() <= 1.001, "{text}: {hypotheses:?}");
+    }
+    // A room that was not heard must not become the whole house.
+    for text in
+        ["the light in the should be off", "如果下雨就关上窗帘", "make sure the light in the dining room is off"]
+    {
+        assert_eq!(u.hypotheses(text, None).1, [], "{text}");
+    }
+}
+
+#[test]
+fn a_second_opinion_gets_what_the_first_leaves() {
+    let h = |intent: &str, confidence: f32| Hypothesis {
+        intent: intent.into(),
+        slots: Slots::new(),
+        confidence,
+        via: Via::Grammar,
+    };
+    let both = one_after_the_other([vec![h("A", 0.8)], vec![h("A", 0.7), h("B", 0.5)]]);
+    assert_eq!(both, [h("A", 0.8), h("B", 0.1)]);
+}
+
 /// Not a bound to hold on every machine, but a figure worth seeing: `cargo test -- --nocapture timing`.
 #[test]
 fn timing() {

@@ -158,13 +158,14 @@ const INTERJECTIONS: [char; 7] = ['呀', '哦', '啊', '嗯', '呃', '额', '哎
 pub fn restored(text: &[char], names: &[Vec<char>], known: &Vocabulary) -> Option<(Vec<char>, u32)> {
     let inner = |i: usize| i > 0 && is_han(text[i - 1]) && text.get(i + 1).copied().is_some_and(is_han);
     let kept = |i: &usize| !(INTERJECTIONS.contains(&text[*i]) && inner(*i));
-    let mut out: Vec<char> = (0..text.len()).filter(kept).map(|i| text[i]).collect();
+    let out: Vec<char> = (0..text.len()).filter(kept).map(|i| text[i]).collect();
+    let mut out = without_stray_articles(&out);
     let mut changes = u32::from(out.len() < text.len());
     for name in names {
         let found = if name.iter().copied().all(is_han) {
             without_one(&out, name, names)
         } else {
-            with_another_word(&out, name, known)
+            with_another_word(&out, name, known).or_else(|| without_a_word(&out, name, names))
         };
         if let Some((from, to)) = found {
             out.splice(from..to, name.iter().copied());
@@ -185,6 +186,33 @@ fn without_one(text: &[char], name: &[char], names: &[Vec<char>]) -> Option<(usi
     let is_name = |w: &[char]| names.iter().any(|n| w.starts_with(n) || n == w || n.starts_with(w));
     let at = text.windows(len).position(|w| lost(w) && !is_name(w))?;
     Some((at, at + len))
+}
+
+/// Words before which no "the" stands, as they begin no name.
+const NO_NAMES: [&str; 12] = ["the", "my", "a", "in", "on", "off", "to", "at", "of", "and", "it", "up"];
+
+/// Without each "the" that is followed by nothing, or by what begins no name: hesitation, or made of noise.
+fn without_stray_articles(text: &[char]) -> Vec<char> {
+    let words: Vec<&[char]> = text.split(|c| *c == ' ').collect();
+    let is = |word: &[char], other: &str| word.iter().copied().eq(other.chars());
+    let stray = |i: usize| {
+        is(words[i], "the") && words.get(i + 1).is_none_or(|next| NO_NAMES.iter().any(|other| is(next, other)))
+    };
+    let kept: Vec<&[char]> = (0..words.len()).filter(|i| !stray(*i)).map(|i| words[i]).collect();
+    kept.join(&' ')
+}
+
+/// Where `name` stands in `text` without its last word, if no other name holds what is left of it: "living" is the living
+/// room, but a room may be any.
+fn without_a_word(text: &[char], name: &[char], names: &[Vec<char>]) -> Option<(usize, usize)> {
+    let len = name.iter().rposition(|c| *c == ' ')?;
+    let rest = &name[..len];
+    let is_end = |at: usize| text.get(at).is_none_or(|c| *c == ' ');
+    let stands = |at: &usize| text[*at..].starts_with(rest) && is_end(at + len) && (*at == 0 || is_end(at - 1));
+    let at = (0..text.len()).find(stands).filter(|at| !text[*at..].starts_with(name))?;
+    let mut others = names.iter().filter(|other| *other != name);
+    let left = |other: &Vec<char>| rest.split(|c| *c == ' ').any(|word| other.split(|c| *c == ' ').any(|w| w == word));
+    (!others.any(left)).then_some((at, at + len))
 }
 
 /// Where `name` stands in `text` with one word that sounds a little like its own.
@@ -346,10 +374,11 @@ mod tests {
 
     #[test]
     fn names_get_back_what_they_lost() {
-        let names: Vec<Vec<char>> = ["kitchen light", "living room", "咖啡机", "车库门", "车库", "厨房灯", "厨房"]
-            .iter()
-            .map(|w| chars(w))
-            .collect();
+        let names: Vec<Vec<char>> =
+            ["kitchen light", "kitchen", "living room", "front door", "咖啡机", "车库门", "车库", "厨房灯", "厨房"]
+                .iter()
+                .map(|w| chars(w))
+                .collect();
         let known = vocabulary(["right", "the", "on", "dining"].iter().map(|w| chars(w)));
         let fix = |t: &str| restored(&chars(t), &names, &known).map(|(t, _)| t.into_iter().collect::<String>());
         for (said, want) in [
@@ -357,8 +386,13 @@ mod tests {
             ("关掉咖机", Some("关掉咖啡机")),
             ("关上库门", Some("关上车库门")),
             ("打开厨哦房灯", Some("打开厨房灯")),
+            ("turn on the light in the living", Some("turn on the light in the living room")),
+            ("lock the front", Some("lock the front door")),
+            ("pull the the curtain the", Some("pull the curtain")),
+            ("turn on the the fan", Some("turn on the fan")),
             ("the dining room", None),
             ("the kitchen fan", None),
+            ("turn on the light", None),
             ("打开车库", None),
             ("打开厨房", None),
             ("打开餐厅灯", None),

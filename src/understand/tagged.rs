@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::facts::intent::{Hypothesis, Lang, SlotValue, Slots, Via};
 
 use super::automaton::{Automaton, Step};
-use super::classifier::{Answer, CONFIDENCE_MIN, IntentModel, Label, Opinion, Span};
+use super::classifier::{Answer, IntentModel, Label, Opinion, Span, confidence_min};
 use super::matcher::{Filled, Reading};
 use super::meaning::{Language, Understanding};
 use super::normalise::is_boundary;
@@ -132,7 +132,7 @@ impl Understanding {
         let confidence = (each * 1000.0).round() / 1000.0;
         let hypothesis =
             |(slots, _)| Hypothesis { intent: label.intent.clone(), slots, confidence, via: Via::Classifier };
-        if each < CONFIDENCE_MIN { Vec::new() } else { found.into_iter().map(hypothesis).collect() }
+        if each < confidence_min(language.lang) { Vec::new() } else { found.into_iter().map(hypothesis).collect() }
     }
 }
 
