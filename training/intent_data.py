@@ -395,7 +395,7 @@ def build(rng, per_block=300, per_pattern=40):
                     add(part, OOS, meaning("", expand(p, lang, rng), lang, rng)[1], polite=False, noise=None if part == "train" else i % 2 == 1)
         every = sorted(w for w, n in vocabulary[lang].items() if n >= 3)
         glue = " " if lang == "en" else ""
-        for part, n in (("train", 4000), ("calibrate", 200), ("test", 200)):
+        for part, n in (("train", 13 * per_block + 100), ("calibrate", 200), ("test", 200)):
             for _ in range(n):  # words of the house in no order, and any words
                 add(part, OOS, " ".join(rng.choices(every, k=rng.randint(1, 6))), polite=False, noise=False)
                 add(part, OOS, glue.join(rng.choices(common(lang), k=rng.randint(2, 7))), polite=False, noise=False)

@@ -203,7 +203,7 @@ fn without_stray_articles(text: &[char]) -> Vec<char> {
 }
 
 /// Where `name` stands in `text` without its last word, if no other name holds what is left of it: "living" is the living
-/// room, but a room may be any.
+/// room, but a room may be any. Nor at the end of a text, which may be half a sentence.
 fn without_a_word(text: &[char], name: &[char], names: &[Vec<char>]) -> Option<(usize, usize)> {
     let len = name.iter().rposition(|c| *c == ' ')?;
     let rest = &name[..len];
@@ -212,7 +212,7 @@ fn without_a_word(text: &[char], name: &[char], names: &[Vec<char>]) -> Option<(
     let at = (0..text.len()).find(stands).filter(|at| !text[*at..].starts_with(name))?;
     let mut others = names.iter().filter(|other| *other != name);
     let left = |other: &Vec<char>| rest.split(|c| *c == ' ').any(|word| other.split(|c| *c == ' ').any(|w| w == word));
-    (!others.any(left)).then_some((at, at + len))
+    (at + len < text.len() && !others.any(left)).then_some((at, at + len))
 }
 
 /// Where `name` stands in `text` with one word that sounds a little like its own.
@@ -386,8 +386,8 @@ mod tests {
             ("关掉咖机", Some("关掉咖啡机")),
             ("关上库门", Some("关上车库门")),
             ("打开厨哦房灯", Some("打开厨房灯")),
-            ("turn on the light in the living", Some("turn on the light in the living room")),
-            ("lock the front", Some("lock the front door")),
+            ("turn the living light on", Some("turn the living room light on")),
+            ("lock the front", None),
             ("pull the the curtain the", Some("pull the curtain")),
             ("turn on the the fan", Some("turn on the fan")),
             ("the dining room", None),
