@@ -46,10 +46,13 @@ pub fn clauses(text: &str) -> Vec<Clause> {
     if clauses.len() > CLAUSES_MAX { Vec::new() } else { clauses }
 }
 
-/// The clauses as a recogniser hears them, which writes no punctuation: Chinese ones also end after 了; `None` if none does
-/// before its end.
+/// The clauses as a recogniser hears them, which writes no punctuation: Chinese ones that say how things are also end after
+/// 了; `None` if none does before its end.
 pub fn spoken(clauses: &[Clause]) -> Option<Vec<Clause>> {
-    let cut = |c: &Clause| c.words.iter().position(|c| *c == '了').map(|i| i + 1).filter(|i| i + 1 < c.words.len());
+    let cut = |c: &Clause| {
+        let end = c.words.iter().position(|c| *c == '了')? + 1;
+        (end + 1 < c.words.len() && is_statement(&c.words[..end])).then_some(end)
+    };
     let parts = |c: &Clause| match cut(c) {
         Some(i) => [&c.words[..i], &c.words[i..]].map(|w| Clause { words: w.to_vec(), names: w.to_vec() }).to_vec(),
         None => vec![c.clone()],
@@ -343,6 +346,7 @@ mod tests {
             |t: &str| spoken(&clauses(t)).map(|c| c.iter().map(|c| c.words.iter().collect()).collect::<Vec<String>>());
         assert_eq!(heard("太晒了拉上窗帘"), Some(vec!["太晒了".to_owned(), "拉上窗帘".to_owned()]));
         assert_eq!(heard("把灯关了"), None);
+        assert_eq!(heard("他回来了打开窗帘"), None);
         assert_eq!(conjunctions(&words("lights off and then lock the door")), [(10, 20)]);
         assert_eq!(conjunctions(&words("开灯然后关窗")), [(2, 4)]);
         assert!(conjunctions(&words("android")).is_empty());
