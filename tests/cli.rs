@@ -280,7 +280,7 @@ fn explanations_name_templates_captures_and_where_it_went_wrong() {
                 "nearest     ",
                 "mine.yaml:6:13  turn on the {thing} [now]",
                 "matches “turn on the”, then came “blorb”; expected {thing} (telly, wireless)",
-                "never learned “blorb”",
+                "classifier  no command, it says",
             ],
         ),
         (
