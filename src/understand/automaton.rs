@@ -3,9 +3,11 @@
 //! States are numbered so that every arc leads to a larger number, which lets the matcher (matcher.rs, the
 //! next file to read) go through a text in one sweep. Built by compile.rs; never changed afterwards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::facts::intent::{SlotValue, Slots};
+
+use super::sound;
 
 /// One arc's condition.
 #[derive(Debug, Clone, PartialEq)]
@@ -200,4 +202,27 @@ impl Range {
         let steps = said / self.step;
         (self.from..=self.to).contains(&said) && (steps - steps.round()).abs() < 1e-6
     }
+}
+
+/// Names of things and places in the automaton's own language, longest first.
+pub fn names(automaton: &Automaton) -> Vec<Vec<char>> {
+    let lists = automaton.lists.iter().filter(|l| l.kind != ListKind::Other);
+    let said = lists.flat_map(|l| l.said.values().flatten()).filter(|(_, _, foreign)| !foreign);
+    let distinct: BTreeSet<Vec<char>> = said.map(|(words, _, _)| words.to_vec()).collect();
+    let mut names: Vec<Vec<char>> = distinct.into_iter().collect();
+    names.sort_by_key(|n| std::cmp::Reverse(n.len()));
+    names
+}
+
+/// English words that sentences and names contain.
+pub fn vocabulary(automaton: &Automaton) -> sound::Vocabulary {
+    let texts = automaton.arcs.iter().flatten().filter_map(|(step, _)| match step {
+        Step::Text(t) => Some(&t[..]),
+        _ => None,
+    });
+    let said = automaton.lists.iter().flat_map(|l| l.said.values().flatten()).map(|(words, _, _)| &words[..]);
+    // Words that make free words something else are no mistakes for others either.
+    let excepted = automaton.excepted.iter().flatten().map(|words| &words[..]);
+    let words = texts.chain(said).chain(excepted).flat_map(|t| t.split(|c| *c == ' '));
+    sound::vocabulary(words.filter(|w| w.iter().all(char::is_ascii_lowercase)).map(<[char]>::to_vec))
 }

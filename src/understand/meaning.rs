@@ -10,7 +10,7 @@ use crate::facts::error::Fault;
 use crate::facts::home::{Home, Names};
 use crate::facts::intent::{Hypothesis, Lang, SlotValue, Slots, Via};
 
-use super::automaton::{Automaton, ListKind, Said, Step};
+use super::automaton::{Automaton, ListKind, Said, names, vocabulary};
 use super::classifier::{IntentModel, Opinion};
 use super::clauses::{forbids, is_question, is_told, without_gerund};
 use super::grammar;
@@ -423,29 +423,6 @@ fn one_after_the_other([first, second]: [Vec<Hypothesis>; 2]) -> Vec<Hypothesis>
 
 fn rounded(confidence: f32) -> f32 {
     (confidence * 1000.0).round() / 1000.0
-}
-
-/// Names of things and places in the automaton's own language, longest first.
-fn names(automaton: &Automaton) -> Vec<Vec<char>> {
-    let lists = automaton.lists.iter().filter(|l| l.kind != ListKind::Other);
-    let said = lists.flat_map(|l| l.said.values().flatten()).filter(|(_, _, foreign)| !foreign);
-    let distinct: BTreeSet<Vec<char>> = said.map(|(words, _, _)| words.to_vec()).collect();
-    let mut names: Vec<Vec<char>> = distinct.into_iter().collect();
-    names.sort_by_key(|n| std::cmp::Reverse(n.len()));
-    names
-}
-
-/// English words that sentences and names contain.
-fn vocabulary(automaton: &Automaton) -> sound::Vocabulary {
-    let texts = automaton.arcs.iter().flatten().filter_map(|(step, _)| match step {
-        Step::Text(t) => Some(&t[..]),
-        _ => None,
-    });
-    let said = automaton.lists.iter().flat_map(|l| l.said.values().flatten()).map(|(words, _, _)| &words[..]);
-    // Words that make free words something else are no mistakes for others either.
-    let excepted = automaton.excepted.iter().flatten().map(|words| &words[..]);
-    let words = texts.chain(said).chain(excepted).flat_map(|t| t.split(|c| *c == ' '));
-    sound::vocabulary(words.filter(|w| w.iter().all(char::is_ascii_lowercase)).map(<[char]>::to_vec))
 }
 
 #[cfg(test)]
