@@ -202,6 +202,10 @@ impl Understanding {
             let misheard = reading.misheard + replaced;
             let cost = self.cost(automaton, &reading) + misheard as f32;
             let free = reading.filled.iter().any(|(_, filled)| matches!(filled, Filled::Words(..)));
+            if free && reading.misheard > 0 {
+                // Free words match anything: what frames them must be as written.
+                continue;
+            }
             let found = Candidate { intent, slots, cost, misheard, free };
             match candidates.iter_mut().find(|c| c.intent == found.intent && c.slots == found.slots) {
                 Some(old) if old.cost <= cost => {}

@@ -310,6 +310,13 @@ fn a_second_opinion_gets_what_the_first_leaves() {
     assert_eq!(both, [h("A", 0.8), h("B", 0.1)]);
 }
 
+#[test]
+fn free_words_are_framed_by_words_as_written() {
+    // 假 sounds like 加, after which anything might stand on the shopping list.
+    let u = Understanding::new(&home(), &embedded_grammars(), None).expect("valid");
+    assert_eq!(u.hypotheses("我们下个月要去海边度假", Some(Lang::Zh)).1, []);
+}
+
 /// Not a bound to hold on every machine, but a figure worth seeing: `cargo test -- --nocapture timing`.
 #[test]
 fn timing() {

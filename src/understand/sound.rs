@@ -159,7 +159,7 @@ pub fn restored(text: &[char], names: &[Vec<char>], known: &Vocabulary) -> Optio
     let inner = |i: usize| i > 0 && is_han(text[i - 1]) && text.get(i + 1).copied().is_some_and(is_han);
     let kept = |i: &usize| !(INTERJECTIONS.contains(&text[*i]) && inner(*i));
     let out: Vec<char> = (0..text.len()).filter(kept).map(|i| text[i]).collect();
-    let mut out = without_stray_articles(&out);
+    let mut out = without_stray_articles(&out, names);
     let mut changes = u32::from(out.len() < text.len());
     for name in names {
         let found = if name.iter().copied().all(is_han) {
@@ -191,12 +191,17 @@ fn without_one(text: &[char], name: &[char], names: &[Vec<char>]) -> Option<(usi
 /// Words before which no "the" stands, as they begin no name.
 const NO_NAMES: [&str; 12] = ["the", "my", "a", "in", "on", "off", "to", "at", "of", "and", "it", "up"];
 
-/// Without each "the" that is followed by nothing, or by what begins no name: hesitation, or made of noise.
-fn without_stray_articles(text: &[char]) -> Vec<char> {
+/// Without each "the" that begins the text, parts a name, or stands before nothing or what begins no name: all noise.
+fn without_stray_articles(text: &[char], names: &[Vec<char>]) -> Vec<char> {
     let words: Vec<&[char]> = text.split(|c| *c == ' ').collect();
     let is = |word: &[char], other: &str| word.iter().copied().eq(other.chars());
+    let parts =
+        |name: &[char], two: [&[char]; 2]| name.split(|c| *c == ' ').collect::<Vec<_>>().windows(2).any(|w| w == two);
     let stray = |i: usize| {
-        is(words[i], "the") && words.get(i + 1).is_none_or(|next| NO_NAMES.iter().any(|other| is(next, other)))
+        let (before, next) = (i.checked_sub(1).map(|b| words[b]), words.get(i + 1).copied());
+        let no_name = |next: &[char]| NO_NAMES.iter().any(|other| is(next, other));
+        let inside = |next| before.is_some_and(|before| names.iter().any(|name| parts(name, [before, next])));
+        is(words[i], "the") && (i == 0 || next.is_none_or(|next| no_name(next) || inside(next)))
     };
     let kept: Vec<&[char]> = (0..words.len()).filter(|i| !stray(*i)).map(|i| words[i]).collect();
     kept.join(&' ')
@@ -390,8 +395,9 @@ mod tests {
             ("lock the front", None),
             ("pull the the curtain the", Some("pull the curtain")),
             ("turn on the the fan", Some("turn on the fan")),
-            ("the dining room", None),
-            ("the kitchen fan", None),
+            ("light the living the room", Some("light the living room")),
+            ("the dining room", Some("dining room")),
+            ("the kitchen fan", Some("kitchen fan")),
             ("turn on the light", None),
             ("打开车库", None),
             ("打开厨房", None),
