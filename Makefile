@@ -3,7 +3,7 @@ CARGO ?= cargo
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 BUILD_PACKAGES := cmake g++ libclang-dev libasound2-dev pkg-config
 TEST_PACKAGES := mosquitto espeak-ng flite
-TRAINING_PACKAGES := python3-venv
+TRAINING_PACKAGES := python3-venv python3-dev g++
 PYTHON ?= .venv/bin/python
 
 .PHONY: demo test build packages test-packages fmt clippy doc fixtures venv train-stt train-whisper train-wake train-intent test-training clean
