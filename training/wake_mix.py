@@ -208,7 +208,7 @@ class Mixer:
     def _sound(self, x):
         r, b = self.np_rng, len(x)
         warp = torch.from_numpy(np.exp(r.uniform(-0.17, 0.17, b)).astype(np.float32))
-        x = torch.bmm(x, features._warp_matrix(warp).transpose(1, 2))
+        x = torch.bmm(x, features._warp_matrix(warp[:, None]).transpose(1, 2))
         p = 10.0 ** x
         speech = p.sum(2)
         top = speech.amax(1)
