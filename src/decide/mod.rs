@@ -1,9 +1,10 @@
 //! Hypotheses -> bids -> one verdict.
 //!
-//! `handler` says what may bid, `inside` gives each a thread, `siri` and `tmall` bid (with `operations` and `targets` to read what is asked
-//! and of which things, `requests` for what lies beyond the house, and `naming` for the names that a Genie knows), `remote` knows the handlers outside the
-//! process, `llm` is the one of last resort, `arbiter` decides by the `rules`, `track` knows how everyone did before,
-//! `auction` runs one round of it in real time.
+//! `handler` says what may bid, and `inside` asks it, on a thread of its own if it may wait. `siri` and `tmall` bid, with
+//! `operations` and `targets` to read what is asked and of which things, `requests` for what lies beyond the house, and
+//! `naming` for the names that a Genie knows. `remote` knows the handlers outside the process, `llm` is the one of last
+//! resort, `arbiter` decides by the `rules`, `track` knows how everyone did before, `auction` runs one round of it in
+//! real time.
 
 pub mod arbiter;
 #[cfg(test)]

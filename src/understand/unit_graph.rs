@@ -58,8 +58,9 @@ struct Spelled {
 
 impl UnitGraph {
     /// Joins the word graphs of all languages into one automaton: what is said often, and, behind [`SELDOM`], what is
-    /// said seldom, and, behind [`OPENER`], what is said often after one of `openers` ("could you"). Any of `lead_ins` (the wake words as they are spoken) may come before a sentence, or must (see
-    /// [`START_ADDRESSED`]); it is no part of the text.
+    /// said seldom, and, behind [`OPENER`], what is said often after one of `openers` ("could you"). Any of `lead_ins`
+    /// (the wake words as they are spoken) may come before a sentence, or must (see [`START_ADDRESSED`]); it is no part
+    /// of the text.
     ///
     /// # Errors
     /// A message if the grammars are too large to compile.
