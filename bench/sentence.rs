@@ -39,13 +39,14 @@ fn main() {
                 let mut times = Vec::new();
                 for _ in 0..ROUNDS {
                     for sentence in &sentences {
-                        times.push(timed(|| drop(black_box(understanding.hypotheses(sentence, None)))));
+                        times.push((timed(|| drop(black_box(understanding.hypotheses(sentence, None)))), *sentence));
                     }
                 }
-                let (median, slow, worst) =
-                    (quantile(times.clone(), 0.5), quantile(times.clone(), 0.99), quantile(times, 1.0));
+                let (worst, longest) = times.iter().copied().max().expect("there are sentences");
+                let times: Vec<Duration> = times.into_iter().map(|(time, _)| time).collect();
+                let (median, slow) = (quantile(times.clone(), 0.5), quantile(times, 0.99));
                 println!(
-                    "{house}, {lang}, {} sentences {what}: median {:.3} ms, p99 {:.3} ms, slowest {:.3} ms",
+                    "{house}, {lang}, {} sentences {what}: median {:.3} ms, p99 {:.3} ms, slowest {:.3} ms ({longest:?})",
                     sentences.len(),
                     ms(median),
                     ms(slow),

@@ -5,7 +5,7 @@
 
 Checks that every command is understood rightly *when written*, so that a recording of it measures hearing alone,
 that out-of-domain sentences are refused when written, and that none is one that a model learnt from or was tuned on:
-no template of training/corpus.py makes it, and it stands neither in the grammars' tests nor in audio-fixtures/.
+no template of training/corpus.py makes it (what that takes from the grammars leaves these patterns out), and it stands neither in the grammars' tests nor in audio-fixtures/.
 """
 
 import argparse

@@ -1,10 +1,17 @@
 """Sentences to speak: varied text first (it teaches sounds), home commands second (it teaches the task).
 
-Nothing here is taken from the test sentences of grammars/ or from audio-fixtures/.
+Nothing here is taken from the test sentences of grammars/ or from audio-fixtures/, and what is sampled from the grammars
+has none of the patterns that bench/sentences.tsv measures with.
 """
 
+import csv
+import functools
+import os
 import random
+import re
 
+import intent_data
+import intent_sentences
 import units
 
 EN_HOME = """turn on off the light lights lamp ceiling floor table desk bedside living room lounge kitchen bedroom bathroom
@@ -61,11 +68,39 @@ ZH_SLOTS = {
 WAKE = {"en": ["hey siri", "computer", "hey computer", "alexa"], "zh": ["天猫精灵", "你好", "小助手", "天猫精灵"]}
 
 
+# Most of what is said to a home; any other intent of the grammars is as likely as the next.
+HOME_INTENTS = ["HassTurnOn", "HassTurnOn", "HassTurnOff", "HassTurnOff", "HassLightSet", "HassSetPosition", "HassClimateSetTemperature"]
+
+
+@functools.cache
+def class_words(lang):
+    """What stands for something of its kind: places, things, colours, numbers, dishes."""
+    texts = [t for kinds in (intent_sentences.PLACES[lang], intent_sentences.THINGS[lang]) for names in kinds.values() for t in names]
+    texts += intent_data.COLORS[lang] + intent_data.dishes(lang)
+    if lang == "zh":
+        return re.compile("|".join(sorted(texts, key=len, reverse=True)) + "|[零一二三四五六七八九十百两]+")
+    texts += intent_data.EN_NUMBER + intent_data.EN_TENS + ["hundred"]
+    return re.compile(r"\b(?:" + "|".join(sorted(texts, key=len, reverse=True)) + r")s?\b")
+
+
+def pattern(text, lang):
+    """A sentence without what may be exchanged in it: `put _ on`."""
+    plain = re.sub(r"\b(the|my|our|a|an|please)\b ?", "", units.normalise(text))
+    return re.sub("_( ?_)+", "_", class_words(lang).sub("_", plain)).strip()
+
+
+@functools.cache
+def held_out_patterns():
+    with open(os.path.join(intent_data.ROOT, "bench/sentences.tsv"), encoding="utf8") as f:
+        return {pattern(r["text"], r["lang"]) for r in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE)}
+
+
 class Corpus:
     def __init__(self, seed=0):
         import wordfreq
 
         self.rng = random.Random(seed)
+        self.grammars = {lang: intent_data.Grammar(lang, self.rng) for lang in ("en", "zh")}
         self.en = [w for w in wordfreq.top_n_list("en", 20000) if w in units.dictionary() and (len(w) > 2 or w in EN_HOME)]
         self.zh = [w for w in wordfreq.top_n_list("zh", 16000) if units.HAN.fullmatch(w) and len(w) <= 4]
 
@@ -76,6 +111,20 @@ class Corpus:
             i, j = t.index("{"), t.index("}")
             t = t[:i] + self.rng.choice(slots[t[i + 1:j]]) + t[j + 1:]
         return t
+
+    def command(self, lang):
+        """A sentence of grammars/ that can be read out, of a pattern that is not held out."""
+        grammar = self.grammars[lang]
+        intents = sorted({intent for intent, _ in grammar.blocks})
+        while True:
+            intent = self.rng.choice(HOME_INTENTS if self.rng.random() < 0.6 else intents)
+            block = self.rng.choice([b for i, b in grammar.blocks if i == intent])
+            said = re.sub(intent_data.SLOT, r"\3", grammar.sentence(intent, block))
+            text = units.normalise(said)
+            if re.search("[0-9%°]", said) or not 2 <= len(text.split() if lang == "en" else text) <= 14:
+                continue
+            if units.label(text) and pattern(text, lang) not in held_out_patterns():
+                return text
 
     def words(self, lang):
         """1 to 7 random words; a third of them from the home's vocabulary."""
@@ -89,8 +138,10 @@ class Corpus:
                 out.append(big[int(len(big) * self.rng.random() ** 1.5)])
         return (" " if lang == "en" else "").join(out)
 
-    def sentence(self, lang, p_template=0.28):
-        said = self.template(lang) if self.rng.random() < p_template else self.words(lang)
+    def sentence(self, lang, p_template=0.28, p_command=0.0):
+        """p_template, p_command: shares of the sentences that are made by this file's templates and by grammars/."""
+        kind = self.rng.random()
+        said = self.command(lang) if kind < p_command else self.template(lang) if kind < p_command + p_template else self.words(lang)
         if self.rng.random() < 0.12:
             said = self.rng.choice(WAKE[lang]) + " " + said
         return units.normalise(said)

@@ -142,7 +142,7 @@ def smoke(corpus, workers):
     for name, langs, n in [
         ("synthetic_en", "en", 24), ("synthetic_zh", "zh", 24), ("people", "both", 8), ("people_held_out", "both", 4), ("held_out", "both", 4),
     ]:
-        todo = [(corpus.sentence(l), l) for _ in range(n) for l in (("en", "zh") if langs == "both" else (langs,))]
+        todo = [(corpus.sentence(l, p_command=0.5), l) for _ in range(n) for l in (("en", "zh") if langs == "both" else (langs,))]
         speak_all(name, todo, workers, 1, held_out=name == "held_out", transformed=0.5)
     store("noise", [("", "", "white", features.log_mel(np.random.default_rng(1).standard_normal(80000).astype(np.float32) * 0.01))])
 
@@ -156,6 +156,7 @@ def main():
     a.add_argument("--name", default="synthetic")
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--transformed", type=float, default=0.0, help="share of natural voices' utterances that WORLD gives to another speaker")
+    a.add_argument("--commands", type=float, default=0.0, help="share of the sentences that are sampled from grammars/")
     a.add_argument("--smoke", action="store_true", help="a few sentences for each set, without recordings of people")
     args = a.parse_args()
     from corpus import Corpus
@@ -171,7 +172,7 @@ def main():
         c = Corpus(999)
         speak_all("held_out", [(c.sentence(l, 0.5), l) for _ in range(200) for l in ("en", "zh")], args.workers, 999, held_out=True)
     c = Corpus(args.seed)
-    todo = [(c.sentence("en"), "en") for _ in range(args.en)] + [(c.sentence("zh"), "zh") for _ in range(args.zh)]
+    todo = [(c.sentence(l, p_command=args.commands), l) for l, n in (("en", args.en), ("zh", args.zh)) for _ in range(n)]
     c.rng.shuffle(todo)
     speak_all(args.name, todo, args.workers, args.seed, transformed=args.transformed)
 

@@ -141,7 +141,7 @@ def random_training_voice(text, lang, rng: random.Random, transformed=0.0):
         x = espeak(text, lang, v, rng.choice(ESPEAK_ACCENTS), rng.randint(110, 230), rng.randint(10, 95), rng.choice([0, 0, 0, 1, 3]))
         return "espeak-" + v, resample(x, rng.uniform(0.85, 1.2))
     if kind == "flite":
-        v = rng.choice(["rms", "awb", "kal16", "rms", "awb"])
+        v = rng.choice(["rms", "awb", "kal16"])
         if transformed and rng.random() < transformed:
             return "flite-" + v, another_speaker(flite(text, v), rng)
         x = flite(text, v, rng.uniform(0.75, 1.3), rng.choice([None, rng.uniform(75, 220)]))

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::facts::intent::{SlotValue, Slots};
 
+use super::mended::{self, Name};
 use super::sound;
 
 /// One arc's condition.
@@ -14,8 +15,8 @@ use super::sound;
 pub enum Step {
     /// Nothing.
     Epsilon,
-    /// These characters.
-    Text(Box<[char]>),
+    /// These characters; the first one also by itself, where it is found sooner.
+    Text(char, Box<[char]>),
     /// A place where a word can end; takes the space there, if any.
     Break,
     /// A value of list `list` into slot `slot`.
@@ -130,7 +131,7 @@ pub struct Origin {
 #[derive(Debug, Clone, Default)]
 pub struct Automaton {
     /// Arcs by state.
-    pub arcs: Vec<Vec<(Step, u32)>>,
+    pub arcs: Arcs,
     /// Block by final state.
     pub finals: HashMap<u32, u32>,
     /// What final states mean.
@@ -153,9 +154,97 @@ pub struct Automaton {
     pub skip_by_first: HashMap<char, Vec<u32>>,
     /// Words are written without spaces, so that a space before a value means nothing.
     pub unspaced: bool,
-    /// States with arcs that take something and can be reached without taking anything, by the first
-    /// character they take; and those that take lists, numbers or anything.
-    pub entries: (HashMap<char, Vec<u32>>, Vec<u32>),
+    /// Where sentences begin.
+    pub entries: Entries,
+    /// By state: what must come next for a reading in it to go on.
+    pub next: Vec<Next>,
+}
+
+/// States with arcs that take something and can be reached without taking anything.
+#[derive(Debug, Clone, Default)]
+pub struct Entries {
+    /// Those that take these characters.
+    pub by_beginning: HashMap<Beginning, Vec<u32>>,
+    /// Beginnings by their first character.
+    pub by_first: BTreeMap<char, BTreeSet<Beginning>>,
+    /// Those that take lists, numbers or anything.
+    pub others: Vec<u32>,
+}
+
+/// The first characters of a text, filled up with `\0`.
+pub type Beginning = [char; 3];
+
+/// The first characters of `words`.
+pub fn beginning(words: &[char]) -> Beginning {
+    std::array::from_fn(|i| words.get(i).copied().unwrap_or_default())
+}
+
+/// Arcs, those of one state after those of the state before it.
+#[derive(Debug, Clone, Default)]
+pub struct Arcs {
+    all: Vec<(Step, u32)>,
+    /// `all[first[s]..first[s + 1]]` leave state `s`.
+    first: Vec<u32>,
+}
+
+impl Arcs {
+    /// From the arcs of each state.
+    pub fn new(by_state: Vec<Vec<(Step, u32)>>) -> Self {
+        let mut arcs = Self { all: Vec::new(), first: vec![0] };
+        for own in by_state {
+            arcs.all.extend(own);
+            arcs.first.push(arcs.all.len() as u32);
+        }
+        arcs
+    }
+
+    /// Number of states.
+    pub fn states(&self) -> usize {
+        self.first.len().saturating_sub(1)
+    }
+
+    /// Those that leave `state`: a condition and the state it leads to.
+    pub fn of(&self, state: u32) -> &[(Step, u32)] {
+        self.between(state, state + 1)
+    }
+
+    /// Those that leave the states from `from` up to `to`.
+    pub fn between(&self, from: u32, to: u32) -> &[(Step, u32)] {
+        match (self.first.get(from as usize), self.first.get(to as usize)) {
+            (Some(&from), Some(&to)) => &self.all[from as usize..to as usize],
+            _ => &[],
+        }
+    }
+}
+
+/// A set of characters and the end of the text, with false positives: what may come next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Next(u64);
+
+impl Next {
+    /// The end of the text.
+    pub const END: Self = Self(1 << 63);
+    /// Any character.
+    const ANY: Self = Self(!Self::END.0);
+
+    /// One character: letters have a bit each, the space one, and 36 are shared by the sounds of Chinese characters and
+    /// by all others.
+    pub fn of(c: char) -> Self {
+        let shared = |number: u32| 1 << (27 + number % 36);
+        Self(match c {
+            'a'..='z' => 1 << (c as u32 - 'a' as u32),
+            ' ' => 1 << 26,
+            _ => match sound::sounds(c).fold(0, |all, sound| all | shared(u32::from(sound))) {
+                0 => shared(c as u32),
+                sounds => sounds,
+            },
+        })
+    }
+
+    /// Whether something is in both.
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
 }
 
 impl Automaton {
@@ -164,23 +253,40 @@ impl Automaton {
         self.origins[..self.origins.partition_point(|o| o.first <= state)].last()
     }
 
-    /// Fills `entries` and `skip_by_first`; called once, after the last sentence was added.
+    /// Fills `next`, `entries` and `skip_by_first`; called once, after the last sentence was added.
     pub fn index(&mut self) {
+        let states = self.arcs.states() as u32;
+        self.next = vec![Next::default(); states as usize];
+        let space = if self.unspaced { Next::of(' ').0 } else { 0 };
+        let lists: Vec<u64> =
+            self.lists.iter().map(|l| l.said.keys().fold(space, |all, c| all | Next::of(*c).0)).collect();
+        // Every arc leads to a larger number.
+        for state in (0..states).rev() {
+            let end = if self.finals.contains_key(&state) { Next::END.0 } else { 0 };
+            let each = self.arcs.of(state).iter().map(|(step, to)| match step {
+                Step::Epsilon => self.next[*to as usize].0,
+                Step::Break => self.next[*to as usize].0 | Next::of(' ').0,
+                Step::Text(first, _) => Next::of(*first).0,
+                Step::List { list, .. } => lists[*list as usize],
+                Step::Range { .. } | Step::Wildcard { .. } => Next::ANY.0,
+            });
+            self.next[state as usize] = Next(each.fold(end, |all, next| all | next));
+        }
         for (i, skip) in self.skip.iter().enumerate() {
             let same_first = skip.word.first().map(|c| self.skip_by_first.entry(*c).or_default());
             same_first.into_iter().for_each(|numbers| numbers.push(i as u32));
         }
         let mut open = vec![0u32];
-        let mut seen = vec![false; self.arcs.len()];
+        let mut seen = vec![false; states as usize];
         while let Some(state) = open.pop() {
             if std::mem::replace(&mut seen[state as usize], true) {
                 continue;
             }
-            let mut firsts: Vec<Option<char>> = Vec::new();
-            for (step, to) in &self.arcs[state as usize] {
+            let mut firsts: Vec<Option<Beginning>> = Vec::new();
+            for (step, to) in self.arcs.of(state) {
                 match step {
                     Step::Epsilon | Step::Break => open.push(*to),
-                    Step::Text(t) => firsts.push(t.first().copied()),
+                    Step::Text(_, words) => firsts.push(Some(beginning(words))),
                     _ => firsts.push(None),
                 }
             }
@@ -188,8 +294,11 @@ impl Automaton {
             firsts.dedup();
             for first in firsts {
                 match first {
-                    Some(c) => self.entries.0.entry(c).or_default().push(state),
-                    None => self.entries.1.push(state),
+                    Some(begins) => {
+                        self.entries.by_first.entry(begins[0]).or_default().insert(begins);
+                        self.entries.by_beginning.entry(begins).or_default().push(state);
+                    }
+                    None => self.entries.others.push(state),
                 }
             }
         }
@@ -205,24 +314,25 @@ impl Range {
 }
 
 /// Names of things and places in the automaton's own language, longest first.
-pub fn names(automaton: &Automaton) -> Vec<Vec<char>> {
+pub fn names(automaton: &Automaton) -> Vec<Name> {
     let lists = automaton.lists.iter().filter(|l| l.kind != ListKind::Other);
     let said = lists.flat_map(|l| l.said.values().flatten()).filter(|(_, _, foreign)| !foreign);
     let distinct: BTreeSet<Vec<char>> = said.map(|(words, _, _)| words.to_vec()).collect();
-    let mut names: Vec<Vec<char>> = distinct.into_iter().collect();
-    names.sort_by_key(|n| std::cmp::Reverse(n.len()));
+    let mut names: Vec<Name> = distinct.into_iter().map(Name::new).collect();
+    names.sort_by_key(|n| std::cmp::Reverse(n.letters.len()));
     names
 }
 
 /// English words that sentences and names contain.
-pub fn vocabulary(automaton: &Automaton) -> sound::Vocabulary {
-    let texts = automaton.arcs.iter().flatten().filter_map(|(step, _)| match step {
-        Step::Text(t) => Some(&t[..]),
+pub fn vocabulary(automaton: &Automaton) -> mended::Vocabulary {
+    let arcs = automaton.arcs.between(0, automaton.arcs.states() as u32);
+    let texts = arcs.iter().filter_map(|(step, _)| match step {
+        Step::Text(_, t) => Some(&t[..]),
         _ => None,
     });
     let said = automaton.lists.iter().flat_map(|l| l.said.values().flatten()).map(|(words, _, _)| &words[..]);
     // Words that make free words something else are no mistakes for others either.
     let excepted = automaton.excepted.iter().flatten().map(|words| &words[..]);
     let words = texts.chain(said).chain(excepted).flat_map(|t| t.split(|c| *c == ' '));
-    sound::vocabulary(words.filter(|w| w.iter().all(char::is_ascii_lowercase)).map(<[char]>::to_vec))
+    mended::vocabulary(words.filter(|w| w.iter().all(char::is_ascii_lowercase)).map(<[char]>::to_vec))
 }

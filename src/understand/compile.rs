@@ -7,17 +7,17 @@ use std::collections::HashMap;
 
 use crate::facts::intent::{Lang, SlotValue};
 
-use super::automaton::{Automaton, Block, ListKind, ListValue, Origin, Range, SkipWord, SlotList, Step};
+use super::automaton::{Arcs, Automaton, Block, ListKind, ListValue, Origin, Range, SkipWord, SlotList, Step};
 use super::grammar::{ContextRules, Scope, plain, slot_value};
 use super::normalise::normalise;
 use super::sentences::{Placed, RawList, RawListValue, RawRange};
 use super::template::{Node, parse};
 
-/// Arcs of one template with all its rules put in.
-const SENTENCE_ARCS_MAX: usize = 20_000;
-/// Arcs of one language.
-const ARCS_MAX: usize = 1_500_000;
-/// Things in any order: each more doubles the arcs.
+/// Pieces of one template with all its rules put in.
+const SENTENCE_PIECES_MAX: usize = 20_000;
+/// Pieces of one language.
+const PIECES_MAX: usize = 1_500_000;
+/// Things in any order: each more doubles the pieces.
 const PERMUTATION_MAX: usize = 6;
 /// Rules within rules.
 const RULE_DEPTH_MAX: usize = 30;
@@ -31,7 +31,10 @@ pub struct Compiler {
     /// Compiled lists and ranges by scope, name and context.
     shared: HashMap<String, Compiled>,
     slots: HashMap<String, u32>,
-    arcs: usize,
+    /// By state.
+    arcs: Vec<Vec<(Step, u32)>>,
+    /// What was put in so far: arcs, and parts of templates that need none.
+    pieces: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,15 +51,15 @@ struct Sentence<'a> {
     excludes: &'a ContextRules,
     /// Names of the rules being put in, outermost first.
     rules: Vec<String>,
-    /// `arcs` at which it is too large.
-    arcs_max: usize,
+    /// `pieces` at which it is too large.
+    pieces_max: usize,
 }
 
 impl Compiler {
     /// An empty automaton for `lang`; `home` holds the lists that every scope has.
     pub fn new(lang: Lang, home: HashMap<&'static str, SlotList>) -> Self {
-        let automaton = Automaton { arcs: vec![Vec::new()], unspaced: lang == Lang::Zh, ..Automaton::default() };
-        Self { automaton, home, shared: HashMap::new(), slots: HashMap::new(), arcs: 0 }
+        let automaton = Automaton { unspaced: lang == Lang::Zh, ..Automaton::default() };
+        Self { automaton, home, shared: HashMap::new(), slots: HashMap::new(), arcs: vec![Vec::new()], pieces: 0 }
     }
 
     /// Words that may stand anywhere; `closing`: people also say them after a sentence.
@@ -78,7 +81,7 @@ impl Compiler {
     /// Says where the next template is written.
     pub fn begin_sentence(&mut self, scope: &Scope, sentence: &Placed<String>) {
         self.automaton.origins.push(Origin {
-            first: self.automaton.arcs.len() as u32,
+            first: self.arcs.len() as u32,
             file: scope.file.to_owned(),
             at: sentence.at.clone(),
             template: sentence.value.clone(),
@@ -97,8 +100,8 @@ impl Compiler {
         (requires, excludes): (&ContextRules, &ContextRules),
         block: u32,
     ) -> Result<(), String> {
-        let arcs_max = (self.arcs + SENTENCE_ARCS_MAX).min(ARCS_MAX);
-        let mut sentence = Sentence { scope, requires, excludes, rules: Vec::new(), arcs_max };
+        let pieces_max = (self.pieces + SENTENCE_PIECES_MAX).min(PIECES_MAX);
+        let mut sentence = Sentence { scope, requires, excludes, rules: Vec::new(), pieces_max };
         let start = self.state();
         self.arc(0, Step::Epsilon, start);
         let end = self.put(node, start, &mut sentence)?;
@@ -111,18 +114,19 @@ impl Compiler {
 
     /// The finished automaton.
     pub fn finish(mut self) -> Automaton {
+        self.automaton.arcs = Arcs::new(self.arcs);
         self.automaton.index();
         self.automaton
     }
 
     fn state(&mut self) -> u32 {
-        self.automaton.arcs.push(Vec::new());
-        self.automaton.arcs.len() as u32 - 1
+        self.arcs.push(Vec::new());
+        self.arcs.len() as u32 - 1
     }
 
     fn arc(&mut self, from: u32, step: Step, to: u32) {
-        self.arcs += 1;
-        self.automaton.arcs[from as usize].push((step, to));
+        self.pieces += 1;
+        self.arcs[from as usize].push((step, to));
     }
 
     fn next(&mut self, from: u32, step: Step) -> u32 {
@@ -134,12 +138,15 @@ impl Compiler {
     /// Adds `node` after state `from`; returns the state after it.
     fn put(&mut self, node: &Node, from: u32, sentence: &mut Sentence) -> Result<u32, String> {
         // Counted for every node, so that rules that stand for nothing at all are bounded too.
-        self.arcs += 1;
-        if self.arcs > sentence.arcs_max {
-            return Err(format!("it stands for too many sentences (more than {SENTENCE_ARCS_MAX} pieces)"));
+        self.pieces += 1;
+        if self.pieces > sentence.pieces_max {
+            return Err(format!("it stands for too many sentences (more than {SENTENCE_PIECES_MAX} pieces)"));
         }
         match node {
-            Node::Text(t) => Ok(self.next(from, Step::Text(t.clone().into_boxed_slice()))),
+            Node::Text(t) => match t.first() {
+                Some(first) => Ok(self.next(from, Step::Text(*first, t.clone().into_boxed_slice()))),
+                None => Ok(from),
+            },
             Node::Break => Ok(self.next(from, Step::Break)),
             Node::Sequence(nodes) => {
                 let mut at = from;
@@ -329,7 +336,7 @@ fn slot_list(values: &[RawListValue], scope: &Scope) -> Result<SlotList, String>
 /// Every text that `node` stands for.
 fn wordings(node: &Node, scope: &Scope, (depth, work): (usize, &mut usize)) -> Result<Vec<String>, String> {
     *work += 1;
-    if *work > SENTENCE_ARCS_MAX {
+    if *work > SENTENCE_PIECES_MAX {
         return Err(format!("a value stands for more than {VALUE_WORDINGS_MAX} wordings"));
     }
     let texts = match node {

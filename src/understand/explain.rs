@@ -314,7 +314,7 @@ fn closure(automaton: &Automaton, state: u32) -> BTreeSet<u32> {
     while let Some(state) = open.pop() {
         if seen.insert(state) {
             let free = |(step, _): &&(Step, u32)| matches!(step, Step::Epsilon | Step::Break);
-            open.extend(automaton.arcs[state as usize].iter().filter(free).map(|(_, to)| *to));
+            open.extend(automaton.arcs.of(state).iter().filter(free).map(|(_, to)| *to));
         }
     }
     seen
@@ -337,13 +337,13 @@ fn expected(automaton: &Automaton, states: &BTreeSet<u32>, begun: &str) -> Vec<S
         if automaton.finals.contains_key(&state) {
             add(if begun.is_empty() { "the end".to_owned() } else { begun.to_owned() });
         }
-        for (step, to) in automaton.arcs[state as usize].iter().rev() {
+        for (step, to) in automaton.arcs.of(state).iter().rev() {
             match step {
                 Step::Epsilon => open.push(*to),
                 // Inside a word a break means that the word ends here.
                 Step::Break if begun.is_empty() => open.push(*to),
                 Step::Break => add(begun.to_owned()),
-                Step::Text(t) => add(format!("{begun}{}", t.iter().collect::<String>())),
+                Step::Text(_, t) => add(format!("{begun}{}", t.iter().collect::<String>())),
                 Step::List { list, slot } => {
                     add(list_shown(&automaton.slots[*slot as usize], &automaton.lists[*list as usize]));
                 }

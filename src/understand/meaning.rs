@@ -15,10 +15,10 @@ use super::classifier::{IntentModel, Opinion};
 use super::clauses::{forbids, is_question, is_told, without_gerund};
 use super::grammar;
 use super::matcher::{Filled, Reading};
+use super::mended;
 use super::normalise;
 use super::resolve::Spotter;
 use super::sentences::GrammarSource;
-use super::sound;
 use super::speakable::{apostrophes, word_graph};
 use super::tagged::{self, Sources};
 use super::word_graph::WordGraph;
@@ -52,9 +52,9 @@ pub(super) struct Language {
     pub(super) lang: Lang,
     pub(super) automaton: Automaton,
     /// English words that some sentence or name contains.
-    pub(super) vocabulary: sound::Vocabulary,
+    pub(super) vocabulary: mended::Vocabulary,
     /// Names of things and places in this language, longest first.
-    names: Vec<Vec<char>>,
+    names: Vec<mended::Name>,
     /// What can fill which slot.
     pub(super) sources: Sources,
 }
@@ -374,9 +374,9 @@ impl Language {
             return Some((text.to_vec(), 0));
         }
         let has_han = || text.iter().copied().any(normalise::is_han);
-        let restored = sound::restored(text, &self.names, &self.vocabulary);
+        let restored = mended::restored(text, &self.names, &self.vocabulary);
         let (names_right, restored) = restored.unwrap_or_else(|| (text.to_vec(), 0));
-        match sound::corrected(&names_right, &self.vocabulary) {
+        match mended::corrected(&names_right, &self.vocabulary) {
             Some((words_right, corrected)) => Some((words_right, corrected + restored)),
             None => (restored > 0 || has_han()).then_some((names_right, restored)),
         }

@@ -21,6 +21,7 @@ mod ggml;
 pub mod grammar;
 pub mod matcher;
 pub mod meaning;
+mod mended;
 pub mod normalise;
 pub mod numbers;
 pub mod pronounce;

@@ -87,7 +87,7 @@ fn blocks(automaton: &Automaton) -> BTreeMap<u32, Vec<u32>> {
     let mut finals: Vec<(u32, u32)> = automaton.finals.iter().map(|(state, block)| (*state, *block)).collect();
     finals.sort_unstable();
     let mut starts: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for (_, start) in automaton.arcs.first().into_iter().flatten() {
+    for (_, start) in automaton.arcs.of(0) {
         let end = finals.partition_point(|(state, _)| state < start);
         if let Some((_, block)) = finals.get(end) {
             starts.entry(*block).or_default().push(*start);
@@ -146,14 +146,14 @@ impl Spelled {
             let end = self.say(node, begun);
             self.finals[end as usize] = true;
         }
-        for (step, to) in &automaton.arcs[state as usize] {
+        for (step, to) in automaton.arcs.of(state) {
             match step {
                 Step::Epsilon => {
                     let next = self.node(*to, begun.to_owned());
                     self.arcs[node as usize].push((None, next));
                 }
                 Step::Break => self.then(node, begun, *to),
-                Step::Text(t) => self.text(node, begun, t, *to),
+                Step::Text(_, t) => self.text(node, begun, t, *to),
                 Step::List { list, .. } => {
                     let from = self.say(node, begun);
                     let next = self.node(*to, String::new());

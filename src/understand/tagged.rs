@@ -64,13 +64,13 @@ pub(super) fn sources(automaton: &Automaton) -> Sources {
     let mut sources = Sources::new();
     for (i, origin) in automaton.origins.iter().enumerate() {
         let Some(&block) = block_of.get(&origin.first) else { continue };
-        let end = automaton.origins.get(i + 1).map_or(automaton.arcs.len(), |next| next.first as usize);
-        for (step, _) in automaton.arcs[origin.first as usize..end].iter().flatten() {
+        let end = automaton.origins.get(i + 1).map_or(automaton.arcs.states() as u32, |next| next.first);
+        for (step, _) in automaton.arcs.between(origin.first, end) {
             let (slot, source) = match *step {
                 Step::List { list, slot } => (slot, Source::List(list)),
                 Step::Range { range, slot } => (slot, Source::Range(range)),
                 Step::Wildcard { slot, except } => (slot, Source::Words(except)),
-                Step::Epsilon | Step::Text(_) | Step::Break => continue,
+                Step::Epsilon | Step::Text(..) | Step::Break => continue,
             };
             sources.entry((block, slot)).or_default().insert(source);
         }
