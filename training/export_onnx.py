@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import synth
 import units
-from acoustic import DIM, HEADS, STRIDE, Acoustic
+from acoustic import DIM, HEADS, PEAK, STRIDE, Acoustic
 
 FRAMES_MAX = 1500  # 15 s: longer sentences are no commands
 
@@ -74,7 +74,8 @@ class Graph:
 def write_onnx(net, path, note):
     """`features` f32 [1, frames, 80] -> `log_probs` f32 [1, ceil(frames / STRIDE), units], `letters` likewise."""
     g = Graph()
-    x = g.turned("features")
+    x = g.op("Sub", "features", g.op("ReduceMax", "features", axes=[1, 2]))
+    x = g.turned(g.op("Add", x, g.op("Constant", value_float=PEAK)))
     x = g.silu(g.conv(x, net.conv1))
     x = g.turned(g.silu(g.conv(x, net.conv2, strides=[STRIDE])))
     for b in net.blocks:

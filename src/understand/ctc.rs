@@ -68,7 +68,7 @@ pub struct CtcRecognizer {
     wake_words: Vec<String>,
 }
 
-/// Margin per unit -> probability that the transcript is right; fitted on held-out voices by
+/// Certainty of a sentence -> probability that the transcript is right; fitted on held-out voices by
 /// training/calibrate_stt.py (see models/stt.md).
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Logistic {
@@ -77,8 +77,8 @@ struct Logistic {
 }
 
 impl Logistic {
-    fn at(self, margin: f32) -> f32 {
-        1.0 / (1.0 + (-self.slope * (margin - self.middle)).exp())
+    fn at(self, certainty: f32) -> f32 {
+        1.0 / (1.0 + (-self.slope * (certainty - self.middle)).exp())
     }
 }
 
@@ -177,7 +177,7 @@ impl CtcRecognizer {
     /// The wake phrase in what was overheard, if there is one beyond doubt: where it begins, and the row after it.
     fn call(&self, probs: LogProbs, utterance: &Utterance, hinted: bool) -> Option<(Detection, usize)> {
         let found = search(probs, &self.calls, Wanted::phrase(START_ADDRESSED))?;
-        let score = self.acoustic.confidence.at(found.margin);
+        let score = self.acoustic.confidence.at(found.certainty);
         let (phrase, _) = self.calls.read(START_ADDRESSED, &found.path)?.lead_in?;
         let margin = found.margin;
         tracing::debug!("wake phrase source={} margin={margin} hinted={hinted} phrase={phrase}", utterance.source);
@@ -234,14 +234,15 @@ impl Recognizer for CtcRecognizer {
         let after = call.as_ref().map_or(lead, |(_, end)| *end);
         let called = call.map(|(wake, _)| wake);
         let found = search(probs, &self.graph, Wanted::sentence(start, lead));
-        let confidence = found.as_ref().map_or(0.0, |f| self.acoustic.confidence.at(f.margin));
+        let confidence = found.as_ref().map_or(0.0, |f| self.acoustic.confidence.at(f.certainty));
         let reading = found.as_ref().and_then(|f| Some((f, self.graph.read(start, &f.path)?)));
         if let Some((found, reading)) = &reading {
             // training/calibrate_stt.py reads this line.
             tracing::debug!(
-                "grammar search source={} margin={} text={:?}",
+                "grammar search source={} margin={} certainty={} text={:?}",
                 utterance.source,
                 found.margin,
+                found.certainty,
                 reading.text
             );
         }

@@ -99,6 +99,9 @@ pub struct Found {
     pub begins: Vec<u32>,
     /// Natural log of its probability minus that of the free path over the same frames, per unit; <= 0.
     pub margin: f32,
+    /// `margin` and the free path's own log-probability from the sentence's first row on, per unit: in noise the model
+    /// doubts the free path too, and that a sentence is hardly worse says little; <= 0.
+    pub certainty: f32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +132,10 @@ pub fn search(probs: LogProbs, graph: &UnitGraph, wanted: Wanted) -> Option<Foun
     for (t, &(_, free)) in best.iter().enumerate() {
         walk.step(probs.row(t), free, t < wanted.lead_steps);
     }
-    walk.finish()
+    let mut found = walk.finish()?;
+    let free: f32 = best.iter().skip(*found.begins.first()? as usize).map(|(_, free)| free).sum();
+    found.certainty += free / found.path.len() as f32;
+    Some(found)
 }
 
 /// Two tokens live on every arc: "this unit is sounding" (`2 * arc`) and "it has ended" (`2 * arc + 1`).
@@ -262,7 +268,7 @@ impl<'a> Walk<'a> {
         path.reverse();
         begins.reverse();
         let margin = best.score / path.len().max(1) as f32;
-        Some(Found { path, begins, margin })
+        Some(Found { path, begins, margin, certainty: margin })
     }
 }
 
@@ -305,6 +311,30 @@ mod tests {
         let (text, margin) = find("__ll_i_gg_h_tt__", &["light", "lamp"], 0).expect("found");
         assert_eq!(text, "light");
         assert!(margin > -0.01, "{margin}");
+    }
+
+    #[test]
+    fn a_model_that_doubts_everything_is_sure_of_nothing() {
+        let alphabet = small_alphabet();
+        let arcs = vec![WordArc { from: 0, to: 1, text: "lamp".into() }];
+        let words = WordGraph { start: 0, ends: vec![1], arcs };
+        let graph = UnitGraph::build(&[words], &[], &[], &[], &alphabet).expect("small");
+        let clear = rows("__o__l_a_m_p_", &alphabet);
+        // The best unit of each row has half of what it had, another one the other half.
+        let mut noisy = clear.clone();
+        for row in noisy.chunks_mut(UNITS) {
+            row.iter_mut().filter(|v| **v > 0.9f32.ln()).for_each(|v| *v = 0.49f32.ln());
+            row[UNITS - 1] = 0.48f32.ln();
+        }
+        let find = |values: &[f32]| {
+            let found = search(LogProbs { values, units: UNITS }, &graph, Wanted::sentence(START, 5));
+            found.map(|f| (f.margin, f.certainty)).expect("found")
+        };
+        let ((margin, certainty), (noisy_margin, noisy_certainty)) = (find(&clear), find(&noisy));
+        assert!(margin > -0.2 && noisy_margin > -0.2, "{margin} {noisy_margin}");
+        // Eight rows from the sentence's first one on, four units.
+        assert!((margin - certainty - 8.0 / 4.0 * -(0.98f32.ln())).abs() < 1e-3, "{margin} {certainty}");
+        assert!((noisy_margin - noisy_certainty - 8.0 / 4.0 * -(0.49f32.ln())).abs() < 1e-3, "{noisy_certainty}");
     }
 
     #[test]
