@@ -336,3 +336,36 @@ pub fn vocabulary(automaton: &Automaton) -> mended::Vocabulary {
     let words = texts.chain(said).chain(excepted).flat_map(|t| t.split(|c| *c == ' '));
     mended::vocabulary(words.filter(|w| w.iter().all(char::is_ascii_lowercase)).map(<[char]>::to_vec))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_come_next_leaves_out_no_character_that_sounds_alike() {
+        let common: Vec<char> = "打开关上客厅的灯登吊掉窗帘山三农隆".chars().collect();
+        for a in &common {
+            for b in &common {
+                let alike = sound::unlikeness(*a, *b).is_some();
+                assert!(!alike || Next::of(*a).meets(Next::of(*b)), "{a} {b}");
+            }
+        }
+        let letters: Vec<char> = ('a'..='z').chain([' ']).collect();
+        for (i, a) in letters.iter().enumerate() {
+            for (j, b) in letters.iter().enumerate() {
+                assert_eq!(Next::of(*a).meets(Next::of(*b)), i == j, "{a} {b}");
+            }
+        }
+        assert!(!Next::END.meets(Next::ANY) && Next::of('é').meets(Next::ANY) && Next::of('灯').meets(Next::ANY));
+    }
+
+    #[test]
+    fn arcs_of_a_state_and_of_several() {
+        let arcs =
+            Arcs::new(vec![vec![(Step::Epsilon, 1), (Step::Break, 2)], vec![], vec![(Step::Epsilon, 3)], vec![]]);
+        assert_eq!((arcs.states(), arcs.of(0).len(), arcs.of(1).len()), (4, 2, 0));
+        assert_eq!(arcs.of(2), [(Step::Epsilon, 3)]);
+        assert_eq!(arcs.between(0, 3).len(), 3);
+        assert!(arcs.of(4).is_empty() && Arcs::default().of(0).is_empty());
+    }
+}

@@ -180,7 +180,11 @@ impl CtcRecognizer {
         let score = self.acoustic.confidence.at(found.certainty);
         let (phrase, _) = self.calls.read(START_ADDRESSED, &found.path)?.lead_in?;
         let margin = found.margin;
-        tracing::debug!("wake phrase source={} margin={margin} hinted={hinted} phrase={phrase}", utterance.source);
+        tracing::debug!(
+            "wake phrase source={} margin={margin} certainty={} hinted={hinted} phrase={phrase}",
+            utterance.source,
+            found.certainty
+        );
         let (first, last) = (*found.begins.first()?, *found.begins.last()?);
         let at = utterance.start + u64::from(first) * self.acoustic.row_samples();
         let word = self.wake_words.get(phrase).cloned().unwrap_or_default();
