@@ -55,10 +55,12 @@ venv: training/requirements.txt
 training/.cache/synthetic_zh.npy:
 	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_en --en 26000 --zh 0 --seed 3
 	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_en2 --en 7000 --zh 0 --seed 5 --transformed 0.7
-	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name commands --en 9000 --zh 3500 --seed 6 --transformed 0.45 --commands 0.65
 	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_zh --en 0 --zh 13000 --seed 4
 
-train-stt: training/.cache/synthetic_zh.npy
+training/.cache/commands.npy:
+	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name commands --en 9000 --zh 3500 --seed 6 --transformed 0.45 --commands 0.65
+
+train-stt: training/.cache/synthetic_zh.npy training/.cache/commands.npy
 	cd training && $(abspath $(PYTHON)) lexicon.py
 	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --steps 14000 --strength 0.9 --sets synthetic_en,synthetic_en2,synthetic_zh,commands,commands
 	cd training && $(abspath $(PYTHON)) export_onnx.py

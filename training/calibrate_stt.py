@@ -63,10 +63,10 @@ def disturbed(x, noises, r):
     return x + r.normal(0, 10 ** r.uniform(-4.5, -3), len(x))
 
 
-def meanings(tiebreak, texts):
+def meanings(tiebreak, config, texts):
     """What each text is understood as: words that mean the same are as good as those that were said."""
     texts = sorted(t for t in texts if t)
-    out = subprocess.run([tiebreak, "say", "-", "--json", "--dry-run"], input="".join(t + "\n" for t in texts), text=True, stdout=subprocess.PIPE, check=True)
+    out = subprocess.run([tiebreak, "say", "-", "--json", "--dry-run", "--config", str(config)], input="".join(t + "\n" for t in texts), text=True, stdout=subprocess.PIPE, check=True)
     receipts = [json.loads(line) for line in out.stdout.splitlines()]
     assert len(receipts) == len(texts), "one receipt for each text"
     said = {t: (r.get("hypotheses") or [{}])[0] for t, r in zip(texts, receipts)}
@@ -99,12 +99,12 @@ def main():
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True,
             env={**os.environ, "TIEBREAK_LOG": "tiebreak::understand::ctc=debug", "NO_COLOR": "1"},
         )
-    # A recording is searched at every pause; its last search is the one that counts.
-    searches = re.findall(r"grammar search source=(\S+) margin=\S+ certainty=(\S+) text=\"([^\"]*)\"", out.stderr)
-    found = {source: (float(certainty), text) for source, certainty, text in searches}
-    print(f"{len(files)} recordings, {len(found)} searched")
+        # A recording is searched at every pause; its last search is the one that counts.
+        searches = re.findall(r"grammar search source=(\S+) margin=\S+ certainty=(\S+) text=\"([^\"]*)\"", out.stderr)
+        found = {source: (float(certainty), text) for source, certainty, text in searches}
+        print(f"{len(files)} recordings, {len(found)} searched")
+        meaning = meanings(args.tiebreak, config, {text for _, text in found.values()} | {text for text in truth.values() if text})
     certainties, right = [], []
-    meaning = meanings(args.tiebreak, {text for _, text in found.values()} | {text for text in truth.values() if text})
     for source, (certainty, text) in found.items():
         certainties.append(certainty)
         right.append(truth[source] is not None and meaning[text] == meaning[truth[source]])

@@ -88,7 +88,7 @@ class Augment:
     def __init__(self, noises, seed):
         self.noises = noises  # list of float16 [frames, 80] log10 mel
         self.rng = np.random.default_rng(seed)
-        self.strength = 1.0  # 0: only the level changes; raised by the trainer once the network hears something
+        self.strength = 1.0  # 0: only the level changes, which the acoustic model takes back; raised by the trainer once the network hears something
 
     def __call__(self, arrays, frames_max):
         """arrays: list of [t, 80] log10 mel -> (features [B, T, 80] normalised, true lengths in frames)."""

@@ -33,7 +33,7 @@ pub struct Compiler {
     slots: HashMap<String, u32>,
     /// By state.
     arcs: Vec<Vec<(Step, u32)>>,
-    /// What was put in so far: arcs, and parts of templates that need none.
+    /// What was put in so far: parts of templates, and arcs.
     pieces: usize,
 }
 

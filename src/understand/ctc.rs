@@ -1,7 +1,7 @@
 //! The CTC engine: Whisper's log-mel features -> acoustic model (ONNX) -> grammar-constrained search.
 //! The search itself is in ctc_search.rs.
 
-use super::ctc_search::{LogProbs, Wanted, search};
+use super::ctc_search::{LogProbs, UNIT_ROWS, Wanted, search};
 use super::pronounce::{EMBEDDED_LEXICON, Lexicon};
 use super::stt::{LastSound, Recognized, Recognizer};
 use super::unit_graph::{START, START_ADDRESSED, Spelling, UnitGraph};
@@ -26,8 +26,6 @@ const PAD_MS: u64 = 200;
 
 /// Fewer sounds than this, if they make no sentence, are taken for the beginning of one: "could you" has five.
 const BEGUN_UNITS_MAX: usize = 8;
-/// A unit sounds for about this many rows.
-const UNIT_ROWS: usize = 3;
 /// A wake phrase is heard in what is overheard with this margin per unit or better: on 1.6 hours of speech without wake
 /// words there was none (models/wake.md) ...
 const CALL_MARGIN_MIN: f32 = -0.6;
@@ -102,7 +100,7 @@ impl AcousticModel {
         let (units, letters) = (alphabet("units")?, alphabet("letters")?);
         let (frames_per_step, frames_max) = (number("frames_per_step")?, number("frames_max")?);
         let confidence = match model.metadata("confidence") {
-            None => Logistic { slope: 4.0, middle: -0.9 },
+            None => Logistic { slope: 3.8, middle: -1.4 },
             Some(text) => match text.split(' ').map(str::parse).collect::<Result<Vec<f32>, _>>().as_deref() {
                 Ok(&[slope, middle]) if slope > 0.0 && middle.is_finite() => Logistic { slope, middle },
                 _ => return Err(wrong("metadata `confidence`", "it is not two numbers")),

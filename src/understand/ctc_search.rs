@@ -14,6 +14,9 @@ const TOKENS_MAX: usize = 12_000;
 /// Price of a sentence that is said seldom (natural log): one in e^4 commands is one of them, it is assumed.
 const SELDOM_PRICE: f32 = 4.0;
 
+/// A unit sounds for about this many rows.
+pub const UNIT_ROWS: usize = 3;
+
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted {
@@ -99,8 +102,8 @@ pub struct Found {
     pub begins: Vec<u32>,
     /// Natural log of its probability minus that of the free path over the same frames, per unit; <= 0.
     pub margin: f32,
-    /// `margin` and the free path's own log-probability from the sentence's first row on, per unit: in noise the model
-    /// doubts the free path too, and that a sentence is hardly worse says little; <= 0.
+    /// `margin` and the free path's own log-probability while it was said, per unit: in noise the model doubts the free
+    /// path too, and that a sentence is hardly worse says little; <= 0.
     pub certainty: f32,
 }
 
@@ -133,7 +136,8 @@ pub fn search(probs: LogProbs, graph: &UnitGraph, wanted: Wanted) -> Option<Foun
         walk.step(probs.row(t), free, t < wanted.lead_steps);
     }
     let mut found = walk.finish()?;
-    let free: f32 = best.iter().skip(*found.begins.first()? as usize).map(|(_, free)| free).sum();
+    let (first, last) = (*found.begins.first()? as usize, *found.begins.last()? as usize);
+    let free: f32 = best[first..best.len().min(last + UNIT_ROWS)].iter().map(|(_, free)| free).sum();
     found.certainty += free / found.path.len() as f32;
     Some(found)
 }
@@ -332,7 +336,7 @@ mod tests {
         };
         let ((margin, certainty), (noisy_margin, noisy_certainty)) = (find(&clear), find(&noisy));
         assert!(margin > -0.2 && noisy_margin > -0.2, "{margin} {noisy_margin}");
-        // Eight rows from the sentence's first one on, four units.
+        // Eight rows from the first unit to the end of the last one, four units.
         assert!((margin - certainty - 8.0 / 4.0 * -(0.98f32.ln())).abs() < 1e-3, "{margin} {certainty}");
         assert!((noisy_margin - noisy_certainty - 8.0 / 4.0 * -(0.49f32.ln())).abs() < 1e-3, "{noisy_certainty}");
     }

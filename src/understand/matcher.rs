@@ -268,7 +268,8 @@ impl Sweep<'_> {
         let here = &self.text[pos..];
         let as_written = (1..=here.len()).map(|len| beginning(&here[..len])).take(beginning(&[]).len());
         let alike = |c: &char| sound::unlikeness(*c, here[0]).is_some();
-        let begins: Vec<Beginning> = if self.by_sound && is_han(here[0]) {
+        let by_sound = self.by_sound && here.iter().take(beginning(&[]).len()).copied().any(is_han);
+        let begins: Vec<Beginning> = if by_sound {
             entries.by_first.iter().filter(|(c, _)| alike(c)).flat_map(|(_, begins)| begins).copied().collect()
         } else {
             as_written.collect()

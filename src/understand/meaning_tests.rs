@@ -150,6 +150,18 @@ fn misheard_words_cost_confidence() {
 }
 
 #[test]
+fn what_only_sounds_right_may_follow_a_letter() {
+    let text = "language: zh\nintents:\n  Sing:\n    data:\n      - sentences: [\"k歌模式\"]\n";
+    let source = GrammarSource { lang: Lang::Zh, ..user(text) };
+    let u = Understanding::new(&home(), &[source], None).expect("valid");
+    for (said, misheard) in [("K歌模式", false), ("k哥模式", true), ("k歌摸是", true)] {
+        let (_, found) = u.hypotheses(said, Some(Lang::Zh));
+        assert_eq!(found.first().map(|h| h.confidence < CONFIDENCE_EXACT), Some(misheard), "{said}");
+    }
+    assert!(u.hypotheses("d歌模式", Some(Lang::Zh)).1.is_empty());
+}
+
+#[test]
 fn bad_files_are_faults_with_their_place() {
     let sentence = |s: &str| format!("intents:\n  X:\n    data:\n      - sentences:\n          - \"{s}\"\n");
     let cases = [

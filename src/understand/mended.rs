@@ -182,6 +182,7 @@ fn difference(a: &[char], b: &[char]) -> f32 {
     }
     levenshtein(a, b) as f32 / longer as f32
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

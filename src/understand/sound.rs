@@ -1,6 +1,6 @@
 //! What sounds alike: Chinese characters by pinyin without tones, English words by their letters.
 //!
-//! The only text file that knows the pinyin crate. Used only where nothing matches as it was written.
+//! The only text file that knows the pinyin crate. What it finds counts only where nothing matches as it was written.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -195,6 +195,7 @@ pub fn levenshtein<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     }
     row[b.len()]
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
