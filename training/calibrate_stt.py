@@ -1,10 +1,10 @@
-"""Fits the confidence of the CTC engine: certainty of the grammar search -> probability of being right.
+"""Fits the confidence of the CTC engine: how well a sentence explains the sound -> probability of being right.
 
     python calibrate_stt.py --model ../models/stt-ctc.onnx --tiebreak ../target/release/tiebreak
 
 Speaks home commands and other sentences in voices that are held out (other sentences than the fixtures'), some in
-rooms and noise, replays them, fits a logistic curve and writes it into the model's metadata `confidence` ("slope middle").
-Two numbers are fitted; the network is not touched.
+rooms and noise, replays them, fits a logistic curve and writes it into the model's metadata `confidence`
+("slope middle doubt": slope x (margin + doubt x free path - middle)).  Three numbers are fitted; the network is not touched.
 """
 
 import argparse
@@ -38,16 +38,15 @@ EN_OTHER = ["my brother plays the violin very well", "the bus was late again thi
 ZH_OTHER = ["我哥哥钢琴弹得很好", "今天早上公交车又晚了", "我们明年去看他们吧", "昨天我买了两件衬衫", "打开阁楼的灯", "老师刚才说了什么", "关掉桑拿房的暖气", "他把钥匙忘在公司了", "房间里有二十个人", "他们住在河边", "厨房是去年装修的", "请你把书打开"]
 
 
-def fit(certainties, right, steps=4000):
-    """Logistic regression on one number, with a weak prior towards a slope of 3."""
-    slope, middle = 3.0, float(np.median(certainties))
+def fit(margins, free, right, steps=20000):
+    """Logistic regression on two numbers, with a weak prior towards a slope of 3 for either."""
+    x = np.stack([margins, free, np.ones_like(free)])
+    prior, w = np.array([3.0, 3.0, 0.0]), np.array([3.0, 3.0, 3.0])
     for _ in range(steps):
-        p = 1 / (1 + np.exp(-slope * (certainties - middle)))
-        error = p - right
-        slope -= 0.5 * (np.mean(error * (certainties - middle)) + 0.002 * (slope - 3))
-        middle -= 0.5 * np.mean(error * -slope)
-        slope = float(np.clip(slope, 1, 12))
-    return slope, float(middle)
+        error = 1 / (1 + np.exp(-w @ x)) - right
+        w -= 0.2 * (x @ error / len(right) + 0.002 * np.array([1, 1, 0]) * (w - prior))
+        w[1] = max(0.0, w[1])
+    return float(w[0]), float(-w[2] / w[0]), float(w[1] / w[0])
 
 
 def disturbed(x, noises, r):
@@ -100,22 +99,19 @@ def main():
             env={**os.environ, "TIEBREAK_LOG": "tiebreak::understand::ctc=debug", "NO_COLOR": "1"},
         )
         # A recording is searched at every pause; its last search is the one that counts.
-        searches = re.findall(r"grammar search source=(\S+) margin=\S+ certainty=(\S+) text=\"([^\"]*)\"", out.stderr)
-        found = {source: (float(certainty), text) for source, certainty, text in searches}
+        searches = re.findall(r"grammar search source=(\S+) margin=(\S+) free=(\S+) text=\"([^\"]*)\"", out.stderr)
+        found = {source: (float(margin), float(free), text) for source, margin, free, text in searches}
         print(f"{len(files)} recordings, {len(found)} searched")
-        meaning = meanings(args.tiebreak, config, {text for _, text in found.values()} | {text for text in truth.values() if text})
-    certainties, right = [], []
-    for source, (certainty, text) in found.items():
-        certainties.append(certainty)
-        right.append(truth[source] is not None and meaning[text] == meaning[truth[source]])
-    certainties, right = np.array(certainties), np.array(right, dtype=float)
-    slope, middle = fit(certainties, right)
-    accepted = certainties > middle
-    print(f"{right.mean():.2f} right; slope {slope:.2f}, middle {middle:.2f}; of those accepted {right[accepted].mean():.2f} are right, of the right ones {accepted[right > 0].mean():.2f} accepted")
+        meaning = meanings(args.tiebreak, config, {text for *_, text in found.values()} | {text for text in truth.values() if text})
+    margins, free = np.array([f[:2] for f in found.values()]).T
+    right = np.array([truth[source] is not None and meaning[text] == meaning[truth[source]] for source, (*_, text) in found.items()], dtype=float)
+    slope, middle, doubt = fit(margins, free, right)
+    accepted = margins + doubt * free > middle
+    print(f"{right.mean():.2f} right; slope {slope:.2f}, middle {middle:.2f}, doubt {doubt:.2f}; of those accepted {right[accepted].mean():.2f} are right, of the right ones {accepted[right > 0].mean():.2f} accepted")
     model = onnx.load(args.model)
     kept = [(p.key, p.value) for p in model.metadata_props if p.key != "confidence"]
     del model.metadata_props[:]
-    for key, value in [*kept, ("confidence", f"{slope:.3f} {middle:.3f}")]:
+    for key, value in [*kept, ("confidence", f"{slope:.3f} {middle:.3f} {doubt:.3f}")]:
         model.metadata_props.add(key=key, value=value)
     onnx.save(model, args.model)
 

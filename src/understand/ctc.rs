@@ -1,7 +1,7 @@
 //! The CTC engine: Whisper's log-mel features -> acoustic model (ONNX) -> grammar-constrained search.
 //! The search itself is in ctc_search.rs.
 
-use super::ctc_search::{LogProbs, UNIT_ROWS, Wanted, search};
+use super::ctc_search::{Found, LogProbs, UNIT_ROWS, Wanted, search};
 use super::pronounce::{EMBEDDED_LEXICON, Lexicon};
 use super::stt::{LastSound, Recognized, Recognizer};
 use super::unit_graph::{START, START_ADDRESSED, Spelling, UnitGraph};
@@ -66,17 +66,20 @@ pub struct CtcRecognizer {
     wake_words: Vec<String>,
 }
 
-/// Certainty of a sentence -> probability that the transcript is right; fitted on held-out voices by
+/// How well a sentence explains the sound -> probability that the transcript is right; fitted on held-out voices by
 /// training/calibrate_stt.py (see models/stt.md).
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Logistic {
     slope: f32,
     middle: f32,
+    /// What the free path's log-probability counts beside the margin.
+    doubt: f32,
 }
 
 impl Logistic {
-    fn at(self, certainty: f32) -> f32 {
-        1.0 / (1.0 + (-self.slope * (certainty - self.middle)).exp())
+    fn of(self, found: &Found) -> f32 {
+        let fit = found.margin + self.doubt * found.free;
+        1.0 / (1.0 + (-self.slope * (fit - self.middle)).exp())
     }
 }
 
@@ -100,10 +103,12 @@ impl AcousticModel {
         let (units, letters) = (alphabet("units")?, alphabet("letters")?);
         let (frames_per_step, frames_max) = (number("frames_per_step")?, number("frames_max")?);
         let confidence = match model.metadata("confidence") {
-            None => Logistic { slope: 3.8, middle: -1.4 },
+            None => Logistic { slope: 4.0, middle: -1.2, doubt: 0.7 },
             Some(text) => match text.split(' ').map(str::parse).collect::<Result<Vec<f32>, _>>().as_deref() {
-                Ok(&[slope, middle]) if slope > 0.0 && middle.is_finite() => Logistic { slope, middle },
-                _ => return Err(wrong("metadata `confidence`", "it is not two numbers")),
+                Ok(&[slope, middle, doubt]) if slope > 0.0 && middle.is_finite() && doubt >= 0.0 => {
+                    Logistic { slope, middle, doubt }
+                }
+                _ => return Err(wrong("metadata `confidence`", "it is not three numbers")),
             },
         };
         Ok(Self { model, units, letters, mel: LogMel::new(), frames_per_step, frames_max, confidence })
@@ -175,14 +180,10 @@ impl CtcRecognizer {
     /// The wake phrase in what was overheard, if there is one beyond doubt: where it begins, and the row after it.
     fn call(&self, probs: LogProbs, utterance: &Utterance, hinted: bool) -> Option<(Detection, usize)> {
         let found = search(probs, &self.calls, Wanted::phrase(START_ADDRESSED))?;
-        let score = self.acoustic.confidence.at(found.certainty);
+        let score = self.acoustic.confidence.of(&found);
         let (phrase, _) = self.calls.read(START_ADDRESSED, &found.path)?.lead_in?;
         let margin = found.margin;
-        tracing::debug!(
-            "wake phrase source={} margin={margin} certainty={} hinted={hinted} phrase={phrase}",
-            utterance.source,
-            found.certainty
-        );
+        tracing::debug!("wake phrase source={} margin={margin} hinted={hinted} phrase={phrase}", utterance.source);
         let (first, last) = (*found.begins.first()?, *found.begins.last()?);
         let at = utterance.start + u64::from(first) * self.acoustic.row_samples();
         let word = self.wake_words.get(phrase).cloned().unwrap_or_default();
@@ -236,15 +237,15 @@ impl Recognizer for CtcRecognizer {
         let after = call.as_ref().map_or(lead, |(_, end)| *end);
         let called = call.map(|(wake, _)| wake);
         let found = search(probs, &self.graph, Wanted::sentence(start, lead));
-        let confidence = found.as_ref().map_or(0.0, |f| self.acoustic.confidence.at(f.certainty));
+        let confidence = found.as_ref().map_or(0.0, |f| self.acoustic.confidence.of(f));
         let reading = found.as_ref().and_then(|f| Some((f, self.graph.read(start, &f.path)?)));
         if let Some((found, reading)) = &reading {
             // training/calibrate_stt.py reads this line.
             tracing::debug!(
-                "grammar search source={} margin={} certainty={} text={:?}",
+                "grammar search source={} margin={} free={} text={:?}",
                 utterance.source,
                 found.margin,
-                found.certainty,
+                found.free,
                 reading.text
             );
         }

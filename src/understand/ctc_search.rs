@@ -102,9 +102,9 @@ pub struct Found {
     pub begins: Vec<u32>,
     /// Natural log of its probability minus that of the free path over the same frames, per unit; <= 0.
     pub margin: f32,
-    /// `margin` and the free path's own log-probability while it was said, per unit: in noise the model doubts the free
-    /// path too, and that a sentence is hardly worse says little; <= 0.
-    pub certainty: f32,
+    /// Natural log of the free path's own probability while it was said, per unit: in noise the model doubts that path
+    /// too, and that a sentence is hardly worse says little; <= 0.
+    pub free: f32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -138,7 +138,7 @@ pub fn search(probs: LogProbs, graph: &UnitGraph, wanted: Wanted) -> Option<Foun
     let mut found = walk.finish()?;
     let (first, last) = (*found.begins.first()? as usize, *found.begins.last()? as usize);
     let free: f32 = best[first..best.len().min(last + UNIT_ROWS)].iter().map(|(_, free)| free).sum();
-    found.certainty += free / found.path.len() as f32;
+    found.free = free / found.path.len() as f32;
     Some(found)
 }
 
@@ -272,7 +272,7 @@ impl<'a> Walk<'a> {
         path.reverse();
         begins.reverse();
         let margin = best.score / path.len().max(1) as f32;
-        Some(Found { path, begins, margin, certainty: margin })
+        Some(Found { path, begins, margin, free: 0.0 })
     }
 }
 
@@ -332,13 +332,13 @@ mod tests {
         }
         let find = |values: &[f32]| {
             let found = search(LogProbs { values, units: UNITS }, &graph, Wanted::sentence(START, 5));
-            found.map(|f| (f.margin, f.certainty)).expect("found")
+            found.map(|f| (f.margin, f.free)).expect("found")
         };
-        let ((margin, certainty), (noisy_margin, noisy_certainty)) = (find(&clear), find(&noisy));
+        let ((margin, free), (noisy_margin, noisy_free)) = (find(&clear), find(&noisy));
         assert!(margin > -0.2 && noisy_margin > -0.2, "{margin} {noisy_margin}");
         // Eight rows from the first unit to the end of the last one, four units.
-        assert!((margin - certainty - 8.0 / 4.0 * -(0.98f32.ln())).abs() < 1e-3, "{margin} {certainty}");
-        assert!((noisy_margin - noisy_certainty - 8.0 / 4.0 * -(0.49f32.ln())).abs() < 1e-3, "{noisy_certainty}");
+        assert!((free - 8.0 / 4.0 * 0.98f32.ln()).abs() < 1e-3, "{free}");
+        assert!((noisy_free - 8.0 / 4.0 * 0.49f32.ln()).abs() < 1e-3, "{noisy_free}");
     }
 
     #[test]
