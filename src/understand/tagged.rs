@@ -148,7 +148,7 @@ fn fillings(language: &Language, block: u32, text: &[char], spans: &[Span]) -> V
         all = (all.iter())
             .flat_map(|(filled, distance)| {
                 values.iter().map(move |(value, more)| {
-                    let filled = filled.iter().cloned().chain([(slot, value.clone())]).collect();
+                    let filled = filled.iter().copied().chain([(slot, *value)]).collect();
                     (filled, 1.0 - (1.0 - distance) * (1.0 - more))
                 })
             })
