@@ -257,12 +257,12 @@ impl Automaton {
     pub fn index(&mut self) {
         let states = self.arcs.states() as u32;
         self.next = vec![Next::default(); states as usize];
+        self.finals.keys().for_each(|state| self.next[*state as usize] = Next::END);
         let space = if self.unspaced { Next::of(' ').0 } else { 0 };
         let lists: Vec<u64> =
             self.lists.iter().map(|l| l.said.keys().fold(space, |all, c| all | Next::of(*c).0)).collect();
         // Every arc leads to a larger number.
         for state in (0..states).rev() {
-            let end = if self.finals.contains_key(&state) { Next::END.0 } else { 0 };
             let each = self.arcs.of(state).iter().map(|(step, to)| match step {
                 Step::Epsilon => self.next[*to as usize].0,
                 Step::Break => self.next[*to as usize].0 | Next::of(' ').0,
@@ -270,7 +270,7 @@ impl Automaton {
                 Step::List { list, .. } => lists[*list as usize],
                 Step::Range { .. } | Step::Wildcard { .. } => Next::ANY.0,
             });
-            self.next[state as usize] = Next(each.fold(end, |all, next| all | next));
+            self.next[state as usize] = Next(each.fold(self.next[state as usize].0, |all, next| all | next));
         }
         for (i, skip) in self.skip.iter().enumerate() {
             let same_first = skip.word.first().map(|c| self.skip_by_first.entry(*c).or_default());
