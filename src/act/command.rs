@@ -1,12 +1,12 @@
 //! An action -> MQTT messages, in the dialect that the home file states for each thing.
 //!
-//! Pure: no I/O and no state. Canonical units become a device's own only here. Commands have QoS 1 and are
-//! never retained: a retained command would act again after every restart of the broker.
+//! Pure: no I/O and no state. Commands have QoS 1 and are never retained: a retained command would act again after
+//! every restart of the broker. The payloads are in `dialects`.
 
-use std::collections::BTreeMap;
+use serde_json::Value;
 
-use serde_json::{Value, json};
-
+use super::dialects::template::{KEYS, key_of};
+use super::dialects::{self, Lack};
 use crate::facts::bid::{Action, Command, MediaKey, Message, Operation};
 use crate::facts::error::Fault;
 use crate::facts::home::{Capability, Entity, Home, Mqtt};
@@ -39,9 +39,9 @@ pub fn faults(home: &Home, file: &str) -> Vec<Fault> {
             faults.extend(message(entity, operation, file).err());
         }
         if let Some(Mqtt::Template { payload, .. }) = &entity.mqtt {
-            for key in payload.keys().filter(|k| !TEMPLATE_KEYS.contains(&k.as_str())) {
+            for key in payload.keys().filter(|k| !KEYS.contains(&k.as_str())) {
                 let key = format!("entity {:?}: mqtt.payload.{key}", entity.id.0);
-                let known = format!("use one of {}", TEMPLATE_KEYS.join(", "));
+                let known = format!("use one of {}", KEYS.join(", "));
                 faults.push(Fault::new(file, key, "there is no such key", known));
             }
         }
@@ -50,24 +50,6 @@ pub fn faults(home: &Home, file: &str) -> Vec<Fault> {
     faults.dedup();
     faults
 }
-
-/// Keys of a template's `payload`.
-const TEMPLATE_KEYS: [&str; 14] = [
-    "on",
-    "off",
-    "brightness",
-    "brightness_step",
-    "color",
-    "color_temp",
-    "position",
-    "temperature",
-    "speed",
-    "volume",
-    "play",
-    "pause",
-    "next",
-    "previous",
-];
 
 /// One of each operation that a capability allows.
 fn samples(capability: Capability) -> &'static [Operation] {
@@ -99,87 +81,23 @@ fn message(entity: &Entity, operation: &Operation, file: &str) -> Result<Message
     if !is_finite(operation) {
         return Err(fault("", format!("{operation:?} is no number"), "this is a fault of the handler that bid it"));
     }
-    let (topic, payload) = match &entity.mqtt {
-        None => {
-            return Err(fault(
-                "mqtt",
-                "it is not reachable over MQTT".into(),
-                "say how: mqtt = { style = ..., topic = ... }",
-            ));
-        }
-        Some(Mqtt::Zigbee2mqtt { topic }) => {
-            let payload = zigbee2mqtt(entity, operation).ok_or_else(|| {
-                let what = format!("Zigbee2MQTT has no payload for {} of a {}", key_of(operation), entity.id.domain());
-                fault("mqtt.style", what, "use style = \"template\" with your own payload")
-            })?;
-            (format!("{topic}/set"), payload)
-        }
-        Some(Mqtt::Template { topic, payload }) => {
-            let key = key_of(operation);
-            let filled = template(payload, operation).ok_or_else(|| {
-                fault(
-                    &format!("mqtt.payload.{key}"),
-                    "the key is missing".into(),
-                    "add it, or take the capability out of `can`",
-                )
-            })?;
-            (topic.clone(), filled)
-        }
+    let Some(mqtt) = &entity.mqtt else {
+        let remedy = "say how: mqtt = { style = ..., topic = ... }";
+        return Err(fault("mqtt", "it is not reachable over MQTT".into(), remedy));
     };
+    let (topic, payload) = dialects::say(entity, mqtt, operation).map_err(|lack| match lack {
+        Lack::Payload(style) => {
+            let what = format!("{style} has no payload for {} of a {}", key_of(operation), entity.id.domain());
+            fault("mqtt.style", what, "use style = \"template\" with your own payload")
+        }
+        Lack::Key(key) => {
+            let remedy = "add it, or take the capability out of `can`";
+            fault(&format!("mqtt.{key}"), "the key is missing".into(), remedy)
+        }
+    })?;
     // A step that arrives twice is two steps.
     let qos = u8::from(!matches!(operation, Operation::BrightnessStep(_)));
     Ok(Message { topic, payload, qos, retain: false })
-}
-
-/// Zigbee2MQTT's JSON (docs "MQTT topics and messages" and "Exposes"); `None` where it has none.
-fn zigbee2mqtt(entity: &Entity, operation: &Operation) -> Option<Value> {
-    let on = *operation == Operation::TurnOn;
-    Some(match operation {
-        Operation::TurnOn | Operation::TurnOff => match entity.id.domain() {
-            "cover" => json!({ "state": if on { "OPEN" } else { "CLOSE" } }),
-            "lock" => json!({ "state": if on { "LOCK" } else { "UNLOCK" } }),
-            "climate" => json!({ "system_mode": if on { "heat" } else { "off" } }),
-            "scene" | "script" | "vacuum" | "media_player" => return None,
-            _ => json!({ "state": if on { "ON" } else { "OFF" } }),
-        },
-        // 0..=254; what is asked for as more than nothing must shine.
-        Operation::Brightness(level) => {
-            json!({ "state": "ON", "brightness": whole((share(*level) * 254.0).max(1.0)) })
-        }
-        Operation::BrightnessStep(step) => json!({ "brightness_step": whole(step.clamp(-1.0, 1.0) * 254.0) }),
-        Operation::Color { hue, saturation } => {
-            json!({ "color": { "hue": whole(hue.clamp(0.0, 360.0)), "saturation": whole(share(*saturation) * 100.0) } })
-        }
-        Operation::ColorTemp { kelvin } => json!({ "color_temp": whole(1e6 / kelvin.max(1.0)) }),
-        Operation::Position(position) => json!({ "position": whole(share(*position) * 100.0) }),
-        Operation::Temperature(celsius) => json!({ "occupied_heating_setpoint": tenth(*celsius) }),
-        // Fans have three steps there, by name.
-        Operation::Speed(speed) => {
-            json!({ "fan_mode": if *speed <= 0.34 { "low" } else if *speed <= 0.67 { "medium" } else { "high" } })
-        }
-        Operation::Volume(_) | Operation::Media(_) => return None,
-    })
-}
-
-/// The user's own payload with the values filled in. A JSON object or array is sent as such, anything else
-/// as the bare text (so that `"1"`, `"ON"` and `"007"` arrive as they were written).
-fn template(payload: &BTreeMap<String, String>, operation: &Operation) -> Option<Value> {
-    let text = payload.get(key_of(operation))?;
-    let fill = |value: Value| text.replace("{value}", &value.to_string());
-    let text = match operation {
-        Operation::TurnOn | Operation::TurnOff | Operation::Media(_) => text.clone(),
-        Operation::Brightness(x) | Operation::Position(x) | Operation::Speed(x) | Operation::Volume(x) => {
-            fill(whole(share(*x) * 100.0))
-        }
-        Operation::BrightnessStep(step) => fill(whole(step.clamp(-1.0, 1.0) * 100.0)),
-        Operation::ColorTemp { kelvin } => fill(whole(*kelvin)),
-        Operation::Temperature(celsius) => fill(tenth(*celsius)),
-        Operation::Color { hue, saturation } => text
-            .replace("{hue}", &whole(hue.clamp(0.0, 360.0)).to_string())
-            .replace("{saturation}", &whole(share(*saturation) * 100.0).to_string()),
-    };
-    let structured = serde_json::from_str::<Value>(&text).ok().filter(|v| v.is_object() || v.is_array());
-    Some(structured.unwrap_or(Value::String(text)))
 }
 
 /// What `message` is on the wire: JSON as such, a string as its bare text.
@@ -187,25 +105,6 @@ pub fn bytes(payload: &Value) -> Vec<u8> {
     match payload {
         Value::String(text) => text.clone().into_bytes(),
         other => other.to_string().into_bytes(),
-    }
-}
-
-fn key_of(operation: &Operation) -> &'static str {
-    match operation {
-        Operation::TurnOn => "on",
-        Operation::TurnOff => "off",
-        Operation::Brightness(_) => "brightness",
-        Operation::BrightnessStep(_) => "brightness_step",
-        Operation::Color { .. } => "color",
-        Operation::ColorTemp { .. } => "color_temp",
-        Operation::Position(_) => "position",
-        Operation::Temperature(_) => "temperature",
-        Operation::Speed(_) => "speed",
-        Operation::Volume(_) => "volume",
-        Operation::Media(MediaKey::Play) => "play",
-        Operation::Media(MediaKey::Pause) => "pause",
-        Operation::Media(MediaKey::Next) => "next",
-        Operation::Media(MediaKey::Previous) => "previous",
     }
 }
 
@@ -223,26 +122,11 @@ fn is_finite(operation: &Operation) -> bool {
     }
 }
 
-fn share(x: f64) -> f64 {
-    x.clamp(0.0, 1.0)
-}
-
-/// Rounded to a whole number, and written without ".0".
-fn whole(x: f64) -> Value {
-    // `as` saturates, and every caller has bounded its value to a few thousands.
-    json!(x.round() as i64)
-}
-
-/// Rounded to a tenth; whole degrees are written as whole numbers.
-fn tenth(x: f64) -> Value {
-    let x = (x * 10.0).round() / 10.0;
-    if x.fract() == 0.0 { whole(x) } else { json!(x) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::facts::home::EMBEDDED_HOME;
+    use serde_json::json;
 
     fn house(can: &str, domain: &str, mqtt: &str) -> Home {
         let text =
@@ -250,74 +134,39 @@ mod tests {
         Home::parse(&text, "test").expect("a valid house")
     }
 
-    fn payload(domain: &str, mqtt: &str, operation: Operation) -> Result<Value, Fault> {
+    fn sent(domain: &str, mqtt: &str, operation: Operation) -> Result<Message, Fault> {
         let home = house("", domain, mqtt);
         let targets = home.entities.iter().map(|e| e.id.clone()).collect();
         let command = command(&Action { targets, operation }, &home, "home.toml")?;
-        assert_eq!((command.message.qos, command.message.retain, command.and.len()), (1, false, 0));
-        Ok(command.message.payload)
+        assert!(command.and.is_empty());
+        Ok(command.message)
     }
 
     #[test]
-    fn zigbee2mqtt_payloads() {
-        use Operation::{Brightness, ColorTemp, Position, Temperature, TurnOff, TurnOn};
-        let table = [
-            ("light", TurnOn, json!({"state": "ON"})),
-            ("light", TurnOff, json!({"state": "OFF"})),
-            ("fan", TurnOn, json!({"state": "ON"})),
-            ("fan", Operation::Speed(0.5), json!({"fan_mode": "medium"})),
-            ("valve", TurnOff, json!({"state": "OFF"})),
-            ("cover", TurnOn, json!({"state": "OPEN"})),
-            ("cover", TurnOff, json!({"state": "CLOSE"})),
-            ("lock", TurnOn, json!({"state": "LOCK"})),
-            ("lock", TurnOff, json!({"state": "UNLOCK"})),
-            ("climate", TurnOn, json!({"system_mode": "heat"})),
-            ("climate", TurnOff, json!({"system_mode": "off"})),
-            ("light", Brightness(0.5), json!({"state": "ON", "brightness": 127})),
-            ("light", Brightness(1.0), json!({"state": "ON", "brightness": 254})),
-            ("light", Brightness(0.001), json!({"state": "ON", "brightness": 1})),
-            ("light", Brightness(7.0), json!({"state": "ON", "brightness": 254})),
-            (
-                "light",
-                Operation::Color { hue: 240.0, saturation: 1.0 },
-                json!({"color": {"hue": 240, "saturation": 100}}),
-            ),
-            ("light", ColorTemp { kelvin: 2700.0 }, json!({"color_temp": 370})),
-            ("cover", Position(0.4), json!({"position": 40})),
-            ("climate", Temperature(21.0), json!({"occupied_heating_setpoint": 21})),
-            ("climate", Temperature(21.549), json!({"occupied_heating_setpoint": 21.5})),
-        ];
-        for (domain, operation, expected) in table {
-            let got = payload(domain, "style = \"zigbee2mqtt\", topic = \"z/x\"", operation.clone());
-            assert_eq!(got, Ok(expected), "{domain} {operation:?}");
-        }
-        for (domain, operation) in [("scene", TurnOn), ("vacuum", TurnOn), ("media_player", Operation::Volume(0.5))] {
-            let fault = payload(domain, "style = \"zigbee2mqtt\", topic = \"z/x\"", operation).expect_err(domain);
-            assert!(fault.key.contains(&format!("{domain}.x")) && fault.remedy.contains("template"), "{fault}");
-        }
+    fn commands_are_never_retained_and_steps_never_repeated() {
+        let z = "style = \"zigbee2mqtt\", topic = \"z/x\"";
+        let on = Message { topic: "z/x/set".into(), payload: json!({"state": "ON"}), qos: 1, retain: false };
+        assert_eq!(sent("light", z, Operation::TurnOn), Ok(on));
+        let step = sent("light", z, Operation::BrightnessStep(0.1)).expect("it knows steps");
+        assert_eq!((step.qos, step.retain), (0, false));
     }
 
     #[test]
-    fn template_payloads() {
-        let mqtt =
-            r#"style = "template", topic = "t", payload = { on = "1", off = "{\"a\": [0]}", brightness = "{value} %",
-            color_temp = "{value}", temperature = "{\"t\": {value}}", color = "hsv({hue},{saturation})", play = "GO" }"#
-                .replace('\n', " ");
-        let color = Operation::Color { hue: 30.0, saturation: 0.5 };
-        let table = [
-            (Operation::TurnOn, json!("1")),
-            (Operation::TurnOff, json!({"a": [0]})),
-            (Operation::Brightness(0.333), json!("33 %")),
-            (Operation::ColorTemp { kelvin: 2700.4 }, json!("2700")),
-            (Operation::Temperature(21.5), json!({"t": 21.5})),
-            (color, json!("hsv(30,50)")),
-            (Operation::Media(MediaKey::Play), json!("GO")),
-        ];
-        for (operation, expected) in table {
-            assert_eq!(payload("light", &mqtt, operation.clone()), Ok(expected), "{operation:?}");
+    fn what_cannot_be_said_names_entity_key_and_remedy() {
+        let template = "style = \"template\", topic = \"t\", payload = { on = \"1\" }";
+        let styles = ["zigbee2mqtt", "home_assistant", "tasmota", "shelly", "esphome"];
+        for style in styles {
+            let mqtt = format!("style = \"{style}\", topic = \"t\"");
+            let fault = sent("media_player", &mqtt, Operation::Volume(0.5)).expect_err(style);
+            assert_eq!(fault.key, "entity \"media_player.x\": mqtt.style", "{style}");
+            assert!(fault.what.contains("volume of a media_player") && fault.remedy.contains("template"), "{fault}");
         }
-        let fault = payload("light", &mqtt, Operation::Volume(0.1)).expect_err("no key");
+        let fault = sent("light", template, Operation::Volume(0.1)).expect_err("no key");
         assert_eq!(fault.key, "entity \"light.x\": mqtt.payload.volume");
+        let mqtt = "style = \"home_assistant\", topic = \"h\"";
+        let fault = sent("cover", mqtt, Operation::Position(0.5)).expect_err("nowhere to send it");
+        assert_eq!(fault.key, "entity \"cover.x\": mqtt.value_topic");
+        assert!(fault.remedy.contains("`can`"), "{fault}");
     }
 
     #[test]
@@ -334,7 +183,7 @@ mod tests {
     #[test]
     fn what_is_no_number_or_no_target_is_refused() {
         let z = "style = \"zigbee2mqtt\", topic = \"z/x\"";
-        assert!(payload("light", z, Operation::Brightness(f64::NAN)).is_err());
+        assert!(sent("light", z, Operation::Brightness(f64::NAN)).is_err());
         let home = house("", "light", z);
         let nobody = Action { targets: Vec::new(), operation: Operation::TurnOn };
         assert!(command(&nobody, &home, "home.toml").is_err());
@@ -355,6 +204,23 @@ mod tests {
         let keys: Vec<String> = faults(&home, "home.toml").into_iter().map(|f| f.key).collect();
         let expected = ["brightness", "of", "off"].map(|k| format!("entity \"light.x\": mqtt.payload.{k}"));
         assert_eq!(keys, expected);
+    }
+
+    #[test]
+    fn check_finds_what_a_style_cannot_say() {
+        for (can, domain, mqtt, key) in [
+            ("\"on_off\", \"speed\"", "fan", "style = \"esphome\", topic = \"n/fan/x\"", "style"),
+            ("\"on_off\", \"color\"", "light", "style = \"shelly\", topic = \"s\"", "style"),
+            ("\"lock\"", "lock", "style = \"tasmota\", topic = \"s\"", "style"),
+            ("\"position\"", "cover", "style = \"home_assistant\", topic = \"h\"", "value_topic"),
+        ] {
+            let found = faults(&house(can, domain, mqtt), "home.toml");
+            let expected = format!("entity \"{domain}.x\": mqtt.{key}");
+            assert!(!found.is_empty() && found.iter().all(|f| f.key == expected), "{mqtt}: {found:?}");
+        }
+        let lamp = "style = \"tasmota\", topic = \"lamp\"";
+        let able = house("\"on_off\", \"brightness\", \"color\", \"color_temp\"", "light", lamp);
+        assert_eq!(faults(&able, "home.toml"), []);
     }
 
     #[test]

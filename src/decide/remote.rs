@@ -84,10 +84,7 @@ impl RemoteHandler {
 fn risk_min(ask: &Ask, proposal: &Proposal, home: &Home) -> Risk {
     let worst = |e: &Entity| targets::risk(e, &Operation::TurnOn).max(targets::risk(e, &Operation::TurnOff));
     let addressed = |e: &&Entity| match (proposal, &e.mqtt) {
-        (Proposal::Publish(command), Some(mqtt)) => {
-            let below = command.message.topic.strip_prefix(mqtt.topic());
-            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        }
+        (Proposal::Publish(command), Some(mqtt)) => mqtt.hears(&command.message.topic),
         _ => false,
     };
     let by_topic = home.entities.iter().filter(addressed).map(worst).max();

@@ -14,6 +14,7 @@ use super::targets::{self, Assistant, Offer, is_a_way_in, the};
 use crate::facts::bid::{Action, Answer, Ask, MediaKey, Operation, Risk};
 use crate::facts::home::{Entity, Home};
 use crate::facts::intent::{Hypothesis, Lang};
+use crate::facts::mqtt::OnMode;
 
 /// As in `assistants` of the home file.
 pub const NAME: &str = "siri";
@@ -210,7 +211,12 @@ pub fn writes(entity: &Entity, operation: &Operation) -> Result<Vec<Write>, Stri
         (S::WindowCovering, Operation::TurnOn) => ok(TARGET_POSITION, 100.0),
         (S::WindowCovering, Operation::TurnOff) => ok(TARGET_POSITION, 0.0),
         (S::WindowCovering, Operation::Position(p)) => ok(TARGET_POSITION, (p * 100.0).round()),
-        (S::Thermostat, Operation::TurnOn) => ok(TARGET_HEATING_COOLING, 1.0),
+        (S::Thermostat, Operation::TurnOn) => match entity.on_mode {
+            OnMode::Heat => ok(TARGET_HEATING_COOLING, 1.0),
+            OnMode::Cool => ok(TARGET_HEATING_COOLING, 2.0),
+            OnMode::Auto => ok(TARGET_HEATING_COOLING, 3.0),
+            OnMode::Dry | OnMode::FanOnly => Err("HomeKit's thermostats only heat and cool".into()),
+        },
         (S::Thermostat, Operation::TurnOff) => ok(TARGET_HEATING_COOLING, 0.0),
         (S::Thermostat, Operation::Temperature(t)) => {
             let t = (t * 10.0).round() / 10.0;

@@ -7,8 +7,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Fault;
+use super::error::{Fault, toml_fault};
 use super::intent::Lang;
+use super::mqtt::RawMqtt;
+pub use super::mqtt::{Mqtt, OnMode, check_topic};
 
 /// The house that ships with Tiebreak, used until the user names another.
 pub const EMBEDDED_HOME: &str = include_str!("../../audio-fixtures/home.toml");
@@ -71,26 +73,6 @@ pub enum Capability {
     Activate,
 }
 
-/// How an entity is reached over MQTT.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "style", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Mqtt {
-    /// `<topic>/set` with Zigbee2MQTT's JSON.
-    Zigbee2mqtt {
-        /// `zigbee2mqtt/<friendly name>`, without `/set`.
-        topic: String,
-    },
-    /// Any topic with the user's own payloads: `on`, `off`, `play`, `pause`, `next`, `previous`; with `{value}`
-    /// filled in `brightness`, `position`, `speed`, `volume` (percent), `color_temp` (kelvin), `temperature` (degrees
-    /// Celsius); with `{hue}` (degrees) and `{saturation}` (percent) filled in `color`.
-    Template {
-        /// Published to as it stands.
-        topic: String,
-        /// Payload by operation.
-        payload: BTreeMap<String, String>,
-    },
-}
-
 /// A room.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Area {
@@ -126,6 +108,8 @@ pub struct Entity {
     pub assistants: Vec<String>,
     /// How it is reached; `None`: known, but not controllable over MQTT.
     pub mqtt: Option<Mqtt>,
+    /// What a climate is set to when it is turned on (`mqtt.on_mode`); of no meaning for other things.
+    pub on_mode: OnMode,
 }
 
 /// The validated house.
@@ -176,7 +160,7 @@ struct RawEntity {
     can: BTreeSet<Capability>,
     #[serde(default)]
     assistants: Vec<String>,
-    mqtt: Option<Mqtt>,
+    mqtt: Option<RawMqtt>,
 }
 
 impl Home {
@@ -233,19 +217,13 @@ impl Home {
                     "add [[area]] or correct the id",
                 );
             }
-            if let Some(mqtt) = &e.mqtt
-                && let Err(what) = check_topic(mqtt.topic())
-            {
-                faults.add(format!("{key}: mqtt.topic"), what, "give one topic to publish to");
-            }
-            entities.push(Entity {
-                id: EntityId(e.id),
-                area: e.area,
-                names: e.name,
-                can: e.can,
-                assistants: e.assistants,
-                mqtt: e.mqtt,
+            let id = EntityId(e.id);
+            let meant = e.mqtt.map(|raw| {
+                raw.validated(id.domain(), |k, what, remedy| faults.add(format!("{key}: mqtt.{k}"), what, remedy))
             });
+            let (mqtt, on_mode) = meant.map_or((None, OnMode::default()), |(mqtt, on_mode)| (Some(mqtt), on_mode));
+            let (area, names, can, assistants) = (e.area, e.name, e.can, e.assistants);
+            entities.push(Entity { id, area, names, can, assistants, mqtt, on_mode });
         }
         if faults.list.is_empty() { Ok(Self { areas, floors, entities }) } else { Err(faults.list) }
     }
@@ -264,37 +242,6 @@ impl Home {
     pub fn on_floor(&self, entity: &Entity, floor: &str) -> bool {
         entity.area.as_deref().and_then(|a| self.area(a)).and_then(|a| a.floor.as_deref()) == Some(floor)
     }
-}
-
-impl Mqtt {
-    /// The topic as written in the home file.
-    pub fn topic(&self) -> &str {
-        match self {
-            Self::Zigbee2mqtt { topic } | Self::Template { topic, .. } => topic,
-        }
-    }
-}
-
-/// Whether one can publish to `topic`: 1..=65535 bytes, no wildcard, no NUL (MQTT 3.1.1, 4.7.1 and 4.7.3).
-pub fn check_topic(topic: &str) -> Result<(), String> {
-    if topic.is_empty() || topic.len() > 65_535 {
-        return Err(format!("a topic has 1 to 65535 bytes, this one has {}", topic.len()));
-    }
-    if topic.contains(['+', '#', '\0']) {
-        return Err(format!("the topic {topic:?} holds a wildcard or a NUL"));
-    }
-    Ok(())
-}
-
-/// A TOML error as a fault, with `line:column` where the parser knows it.
-pub fn toml_fault(e: &toml::de::Error, text: &str, file: &str) -> Fault {
-    let key = e.span().map_or(String::new(), |span| {
-        let before = &text[..span.start.min(text.len())];
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-        format!("{line}:{column}")
-    });
-    Fault::new(file, key, e.message().to_owned(), "correct or remove it (see docs/configuration.md)")
 }
 
 struct Faults<'a> {
@@ -350,6 +297,14 @@ mod tests {
             (
                 "[[entity]]\nid = \"light.a\"\nname = { en = [\"a\"] }\nmqtt = { style = \"carrier_pigeon\", topic = \"a\" }\n",
                 "4:",
+            ),
+            (
+                "[[entity]]\nid = \"climate.a\"\nname = { en = [\"a\"] }\nmqtt = { style = \"zigbee2mqtt\", topic = \"a\", on_mode = \"warm\" }\n",
+                "4:",
+            ),
+            (
+                "[[entity]]\nid = \"light.a\"\nname = { en = [\"a\"] }\nmqtt = { style = \"shelly\", topic = \"a\", output = 1 }\n",
+                "entity \"light.a\": mqtt.output",
             ),
         ];
         for (text, key) in cases {

@@ -9,4 +9,5 @@ pub mod error;
 pub mod home;
 pub mod intent;
 pub mod mel;
+pub mod mqtt;
 pub mod utterance;
