@@ -143,6 +143,11 @@ fn each_has_its_own_world() {
     assert_eq!(declined(tmall), "the garage door is not set up for tmall");
     let (siri, _) = both(Lang::En, "HassTurnOff", "name=cover.garage_door");
     assert_eq!(action(siri).2, Risk::Medium);
+    // "The blinds" do not let anybody in; "the garage" does.
+    let (siri, _) = both(Lang::En, "HassTurnOn", "domain=cover");
+    assert_eq!(action(siri).2, Risk::Medium);
+    let (siri, _) = both(Lang::En, "HassTurnOn", "domain=cover device_class=garage");
+    assert_eq!(action(siri).2, Risk::High);
     let (siri, _) = both(Lang::En, "HassTurnOn", "name=light.attic");
     assert_eq!(declined(siri), "the attic light has no MQTT topic in the home file");
     let (siri, tmall) = both(Lang::Zh, "TiebreakEatOut", "query=火锅");
@@ -213,6 +218,8 @@ fn homekit_writes_and_aligenie_directives() {
     assert!(hap("light.kitchen", Operation::BrightnessStep(0.2)).expect_err("no steps").contains("no steps"));
     assert_eq!(hap("light.kitchen", Operation::ColorTemp { kelvin: 4000.0 }), Ok(("ColorTemperature", 250.0)));
     assert_eq!(hap("lock.front_door", Operation::TurnOff), Ok(("LockTargetState", 0.0)));
+    // The demonstration home's is an air conditioner.
+    assert_eq!(hap("climate.bedroom", Operation::TurnOn), Ok(("TargetHeatingCoolingState", 2.0)));
     assert_eq!(hap("cover.garage_door", Operation::TurnOn), Ok(("TargetDoorState", 0.0)));
     assert_eq!(hap("climate.bedroom", Operation::Temperature(20.96)), Ok(("TargetTemperature", 21.0)));
     assert!(hap("climate.bedroom", Operation::Temperature(9.0)).is_err());

@@ -9,7 +9,9 @@ use std::collections::HashMap;
 
 use crate::facts::intent::{Lang, Slots};
 
-use super::clauses::{Clause, clauses, conjunctions, edges, is_aside, is_statement, joined, resolved, spoken};
+use super::clauses::{
+    Clause, beginnings, clauses, conjunctions, edges, is_aside, is_statement, joined, resolved, spoken,
+};
 use super::meaning::{Candidate, Language, Understanding};
 use super::normalise::normalise;
 
@@ -69,10 +71,26 @@ impl Understanding {
         let mut commands: Vec<Readings> = Vec::new();
         // The wish in "it's dark in the kitchen", until the command that follows from it.
         let mut wish: Option<Readings> = None;
+        // The command before, in words.
+        let mut said: &[char] = &[];
         for clause in clauses {
+            if !commands.is_empty() && self.goes_on(&clause.names) {
+                // "Turn off the lamp, the fan": what is only named has the beginning of the command before.
+                let borrowed = |beginning: &[char]| {
+                    let found = self.parts(reader, &joined(beginning, &clause.words), None, COMMANDS_MAX)?;
+                    let same = |c: &Readings| commands.last().is_some_and(|last| last[0].intent == c[0].intent);
+                    found.iter().all(same).then_some(found)
+                };
+                let Some(found) = edges(said, true, BORROWED_MAX).into_iter().find_map(borrowed) else {
+                    return Vec::new();
+                };
+                commands.extend(found);
+                continue;
+            }
             match self.parts(reader, &clause.words, referent.as_ref(), COMMANDS_MAX) {
                 Some(found) => {
                     referent = found.last().and_then(|c| self.referent_of(c, lang)).or(referent);
+                    said = &clause.words;
                     if is_statement(&clause.words) && found.len() == 1 {
                         wish = found.into_iter().next();
                         continue;
@@ -135,7 +153,20 @@ impl Understanding {
                 return Some([vec![first], rest].concat());
             }
         }
-        None
+        // Nothing is borrowed where no conjunction says that it goes on.
+        beginnings(clause).into_iter().find_map(|at| {
+            let first = reader.read(stripped_end(&clause[..at]))?;
+            Some([vec![first], self.parts(reader, &clause[at..], None, left - 1)?].concat())
+        })
+    }
+
+    /// Whether a clause goes on with a list: nothing but names of things and places, or a name and a conjunction.
+    fn goes_on(&self, clause: &[char]) -> bool {
+        const BETWEEN: [&str; 10] = ["the", "my", "and", "also", "or", "in", "的", "和", "还", "有"];
+        let tokens = self.spotter.spot(clause).tokens;
+        let name = |t: &String| t.starts_with('<') && t != "<num>";
+        let only_names = tokens.iter().all(|t| name(t) || BETWEEN.contains(&t.as_str()));
+        tokens.iter().any(name) && (only_names || !conjunctions(clause).is_empty())
     }
 
     fn referent_of(&self, command: &Readings, lang: Lang) -> Option<Referent> {
@@ -161,10 +192,17 @@ impl Understanding {
 fn one(reader: &Reader, clause: &[char], referent: Option<&Referent>) -> Option<Readings> {
     let with_referent = || {
         let referent = referent?;
-        let by_pronoun = resolved(clause, &referent.words).and_then(|words| reader.read(&words));
+        // "Call it a night" is about nothing that was named: in free words, "it" stays what it is.
+        let as_named = |readings: &Readings| !readings[0].free;
+        let by_pronoun = resolved(clause, &referent.words).and_then(|words| reader.read(&words)).filter(as_named);
         by_pronoun.or_else(|| referent.here.then(|| reader.read(&joined(&referent.words, clause))).flatten())
     };
     reader.read(clause).or_else(with_referent)
+}
+
+/// Without the space at its end.
+fn stripped_end(words: &[char]) -> &[char] {
+    words.strip_suffix(&[' ']).unwrap_or(words)
 }
 
 /// Whether `command` says nothing that `wish` does not say too.

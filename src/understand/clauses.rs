@@ -4,7 +4,7 @@
 //! Words only; whether a clause is a command is for meaning.rs to say. What turns a command round (a condition,
 //! a negation, somebody else's words, another time) is no reason, and the whole is then no command.
 
-use super::normalise::{is_han, normalise};
+use super::normalise::{is_boundary, is_han, normalise};
 use super::numbers;
 
 /// More clauses are a story.
@@ -113,8 +113,27 @@ pub fn conjunctions(words: &[char]) -> Vec<(usize, usize)> {
     cuts
 }
 
+/// Words that begin a command, and so may end the one before them without any conjunction: 关灯关窗帘.
+const BEGINNINGS: [&str; 34] = [
+    "turn", "switch", "open", "close", "shut", "lock", "unlock", "set", "dim", "put", "start", "stop", "play", "pause",
+    "把", "将", "打开", "开启", "开", "关闭", "关掉", "关上", "关", "拉上", "拉开", "锁上", "锁", "解锁", "启动",
+    "停止", "播放", "暂停", "调", "让",
+];
+
+/// Where another command may begin, without a conjunction before it.
+pub fn beginnings(words: &[char]) -> Vec<usize> {
+    let begins = |at: usize| {
+        let stands = |w: &str| {
+            let end = at + w.chars().count();
+            words[at..].iter().copied().take(end - at).eq(w.chars()) && (is_han(words[at]) || is_boundary(words, end))
+        };
+        is_boundary(words, at) && words[at] != ' ' && BEGINNINGS.iter().any(|w| stands(w))
+    };
+    (1..words.len()).filter(|&at| begins(at)).collect()
+}
+
 /// Words that make a clause more than an aside.
-const TURNING: [&str; 35] = [
+const TURNING: [&str; 45] = [
     "if",
     "when",
     "whenever",
@@ -150,9 +169,19 @@ const TURNING: [&str; 35] = [
     "suppose",
     "pretend",
     "without",
+    "but",
+    "except",
+    "excluding",
+    "apart",
+    "besides",
+    "not",
+    "mean",
+    "wait",
+    "instead",
+    "rather",
 ];
 /// The same in Chinese.
-const TURNING_HAN: [&str; 33] = [
+const TURNING_HAN: [&str; 37] = [
     "如果",
     "要是",
     "假如",
@@ -186,6 +215,10 @@ const TURNING_HAN: [&str; 33] = [
     "讲",
     "念",
     "写",
+    "除了",
+    "不对",
+    "我是说",
+    "不是",
 ];
 
 /// Whether a clause that is no command may stand beside one.
@@ -197,46 +230,6 @@ pub fn is_aside(clause: &[char]) -> bool {
         return false;
     }
     !text.split(' ').any(|w| TURNING.contains(&w)) && !TURNING_HAN.iter().any(|w| text.contains(w))
-}
-
-/// Words that tell of something or make it depend on something; "if" is not among them ("check if ...").
-const TOLD: [&str; 8] = ["unless", "yesterday", "said", "says", "told", "asked", "whenever", "suppose"];
-/// The same in Chinese.
-const TOLD_HAN: [&str; 9] = ["如果", "要是", "假如", "昨天", "昨晚", "前天", "刚才谁", "关于", "上次"];
-
-/// Whether a text tells of a deed, or of when it would be done, and asks for none: to the classifier it looks like one.
-pub fn is_told(text: &[char]) -> bool {
-    let text: String = text.iter().collect();
-    text.starts_with("if ") || text.split(' ').any(|w| TOLD.contains(&w)) || TOLD_HAN.iter().any(|w| text.contains(w))
-}
-
-/// Words that begin a question and no request.
-const QUESTIONS: [&str; 18] = [
-    "is", "are", "was", "were", "did", "does", "do", "has", "have", "had", "why", "when", "who", "where", "which",
-    "should", "any", "what",
-];
-
-/// Deeds that are forbidden with words like "don't"; "I don't want the fan on" is none.
-const FORBIDDEN: [&str; 12] =
-    ["turn ", "switch ", "open ", "close ", "shut ", "lock ", "unlock ", "set ", "start ", "stop ", "put ", "make "];
-/// The same in Chinese.
-const FORBIDDEN_HAN: [&str; 8] = ["打开", "关上", "关掉", "关", "拉", "锁", "解锁", "启动"];
-
-/// Whether a text forbids a deed ("please don't close the curtains", 别关窗帘): to the classifier it looks like one.
-pub fn forbids(text: &[char]) -> bool {
-    let text: String = text.iter().collect();
-    let after = |negation: &str, deeds: &[&str]| {
-        let rests = text.match_indices(negation).map(|(at, _)| text[at + negation.len()..].trim_start());
-        rests.into_iter().any(|rest| deeds.iter().any(|deed| rest.starts_with(deed)))
-    };
-    ["dont ", "never ", "do not ", "not "].iter().any(|n| after(n, &FORBIDDEN))
-        || ["别", "不要", "不准", "不许"].iter().any(|n| after(n, &FORBIDDEN_HAN))
-}
-
-/// Whether a text begins like a question and not like a request.
-pub fn is_question(text: &[char]) -> bool {
-    let first: String = text.iter().take_while(|c| **c != ' ').collect();
-    QUESTIONS.contains(&first.as_str())
 }
 
 /// Beginnings and words of clauses that only say how things are: "it's dark in the kitchen".
@@ -319,7 +312,7 @@ pub fn joined(a: &[char], b: &[char]) -> Vec<char> {
 
 /// Beginnings (`true`) or ends of a text, cut between words, shortest first, at most `max`.
 pub fn edges(words: &[char], beginnings: bool, max: usize) -> Vec<&[char]> {
-    let cuts = (1..words.len()).filter(|&i| super::normalise::is_boundary(words, i) && words[i] != ' ');
+    let cuts = (1..words.len()).filter(|&i| is_boundary(words, i) && words[i] != ' ');
     if beginnings {
         cuts.map(|i| &words[..i]).take(max).collect()
     } else {

@@ -12,8 +12,9 @@ use crate::facts::intent::{Hypothesis, Lang, SlotValue, Slots, Via};
 
 use super::automaton::{Automaton, ListKind, Said, names, vocabulary};
 use super::classifier::{IntentModel, Opinion};
-use super::clauses::{forbids, is_question, is_told, without_gerund};
+use super::clauses::without_gerund;
 use super::grammar;
+use super::guard;
 use super::matcher::{Filled, Reading};
 use super::mended;
 use super::normalise;
@@ -86,7 +87,7 @@ pub(super) struct Candidate {
     cost: f32,
     misheard: u32,
     /// A slot holds words as they were said.
-    free: bool,
+    pub(super) free: bool,
 }
 
 impl Understanding {
@@ -157,6 +158,9 @@ impl Understanding {
         if let Some((lang, candidates)) = best(false) {
             return (Some(lang), vec![share(candidates)]);
         }
+        if guard::excepts(&whole) {
+            return (lang, Vec::new());
+        }
         let breath = || tried().map(|l| (l.lang, self.breath(l, text, last))).find(|(_, found)| !found.is_empty());
         if let Some((lang, commands)) = breath() {
             return (Some(lang), commands.into_iter().map(share).collect());
@@ -206,6 +210,10 @@ impl Understanding {
                 // Free words match anything: what frames them must be as written.
                 continue;
             }
+            if misheard > 1 && intent.starts_with("Tiebreak") {
+                // Nothing leaves the house because it sounds like a request: 睡觉 is no 水饺.
+                continue;
+            }
             let found = Candidate { intent, slots, cost, misheard, free };
             match candidates.iter_mut().find(|c| c.intent == found.intent && c.slots == found.slots) {
                 Some(old) if old.cost <= cost => {}
@@ -213,6 +221,11 @@ impl Understanding {
                 None => candidates.push(found),
             }
         }
+        // 你把灯关了吗 asks, 帮我把灯关了好吗 does not.
+        let (asks, requests) = (guard::is_han_question(&text), guard::is_han_request(&String::from_iter(&text)));
+        let deed = |c: &Candidate| guard::is_deed(&c.intent);
+        let some_deed = candidates.iter().any(deed);
+        candidates.retain(|c| if deed(c) { !asks } else { !(requests && some_deed) });
         candidates.sort_by(|a, b| a.cost.total_cmp(&b.cost).then_with(|| a.intent.cmp(&b.intent)));
         // Where free words begin and end is no ambiguity worth asking about: the cheapest reading of them counts.
         let mut free = BTreeSet::new();
@@ -259,6 +272,9 @@ impl Understanding {
             }
             // A slot said twice with two values is no command.
             let name = &automaton.slots[*slot as usize];
+            if name == "contact" && matches!(filled, Filled::Words(from, to) if !guard::is_contact(&text[*from..*to])) {
+                return Err(Contradiction::NoCommand);
+            }
             if slots.get(name).is_some_and(|old| *old != value) {
                 return Err(Contradiction::TwoValues(*slot));
             }
@@ -352,14 +368,11 @@ impl Understanding {
         let mut classifier = self.classifier.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         let (tokens, opinion) = self.opinion(&mut classifier, text, lang);
         // A question must not become a deed: "are all the lights off" would switch them off.
-        let is_deed = |h: &Hypothesis| !h.intent.starts_with("HassGet");
+        let no_deed = || guard::is_question(text) || guard::forbids(text);
+        let is_ruled_out = |h: &Hypothesis| guard::contradicts(text, h) || (guard::is_deed(&h.intent) && no_deed());
         let opinion = match opinion {
-            Opinion::Commands { .. } if is_told(text) => Opinion::None,
-            Opinion::Commands { hypotheses }
-                if hypotheses.iter().any(is_deed) && (is_question(text) || forbids(text)) =>
-            {
-                Opinion::None
-            }
+            Opinion::Commands { .. } if guard::is_told(text) || guard::excepts(text) => Opinion::None,
+            Opinion::Commands { hypotheses } if hypotheses.iter().any(is_ruled_out) => Opinion::None,
             other => other,
         };
         Some((tokens, opinion))

@@ -125,6 +125,18 @@ fn one_breath_holds_several_commands_and_their_reasons() {
         ("I think I forgot the front door, lock it please", "HassTurnOn front_door"),
         ("风扇太吵了，关掉", "HassTurnOff bedroom"),
         ("add brown bread and butter to the shopping list", "HassShoppingListAddItem brown bread and butter"),
+        (
+            "turn off the kitchen light, the fan and the desk lamp",
+            "HassTurnOff kitchen, HassTurnOff bedroom, HassTurnOff study_desk",
+        ),
+        ("关掉厨房灯、风扇和书桌灯", "HassTurnOff kitchen, HassTurnOff bedroom, HassTurnOff study_desk"),
+        ("把灯关掉把窗帘拉上", "HassTurnOff , HassTurnOff living_room_curtain"),
+        ("打开风扇关掉空调", "HassTurnOn bedroom, HassTurnOff bedroom"),
+        ("lock the front door turn off the lights", "HassTurnOn front_door, HassTurnOff "),
+        ("close the curtains, call it a night", "HassTurnOff living_room_curtain"),
+        ("turn on the kitchen light, the cellar and the fan", ""),
+        ("turn on the kitchen light, I mean the desk lamp", ""),
+        ("turn off all the lights, but not the kitchen", ""),
         ("if it rains, close the curtains", ""),
         ("he said, open the garage door", ""),
         ("please don't, open the garage door", ""),
@@ -134,6 +146,27 @@ fn one_breath_holds_several_commands_and_their_reasons() {
         ("如果下雨，就关上窗帘", ""),
     ] {
         assert_eq!(shown(text), commands, "{text}");
+    }
+}
+
+#[test]
+fn a_television_is_switched_and_its_film_paused() {
+    let home = format!(
+        "{EMBEDDED_HOME}\n[[entity]]\nid = \"media_player.tv\"\narea = \"living_room\"\n\
+         name = {{ en = [\"tv\"], zh = [\"电视\"] }}\ncan = [\"on_off\", \"media\"]\n"
+    );
+    let home = Home::parse(&home, "with a television").expect("valid");
+    let u = Understanding::new(&home, &embedded_grammars(), None).expect("valid");
+    for (text, intent) in [
+        ("turn off the tv", "HassTurnOff"),
+        ("关电视", "HassTurnOff"),
+        ("turn on the tv", "HassTurnOn"),
+        ("打开电视", "HassTurnOn"),
+        ("pause the tv", "HassMediaPause"),
+    ] {
+        let (_, found) = u.hypotheses(text, None);
+        assert_eq!(found.first().map(|h| h.intent.as_str()), Some(intent), "{text}");
+        assert!(intent == "HassMediaPause" || found[0].text("name") == Some("media_player.tv"), "{text}");
     }
 }
 

@@ -5,7 +5,8 @@
 //!
 //! The path of a text: `normalise` -> `automaton` (templates of one language, compiled by `grammar` and
 //! `compile`), run by `matcher` -> `meaning` (scores, confidences), with `breath` and `clauses` for several
-//! commands in one sentence, and `classifier` with `resolve` and `tagged` where no template matches. `explain` goes
+//! commands in one sentence, and `classifier` with `resolve` and `tagged` where no template matches; `guard` knows the
+//! words that rule a reading out. `explain` goes
 //! the same way and says what it saw; `sentence_tests` hold it to examples.
 
 pub mod automaton;
@@ -19,6 +20,7 @@ pub mod enroll;
 pub mod explain;
 mod ggml;
 pub mod grammar;
+mod guard;
 pub mod matcher;
 pub mod meaning;
 mod mended;

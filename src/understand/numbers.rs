@@ -166,7 +166,9 @@ fn han(text: &[char], from: usize) -> Vec<(usize, f64)> {
         if !matches!(text[end - 1], '负' | '点' | '千' | '百' | '十' | '两') && !HAN.contains(&text[end - 1]) {
             break;
         }
-        if let Some(value) = chinese(&text[from..end]) {
+        // 关一下 and 一会儿 count nothing.
+        let is_other_word = text[from..end] == ['一'] && text.get(end).is_some_and(|c| "下些会直起样切定".contains(*c));
+        if let Some(value) = chinese(&text[from..end]).filter(|_| !is_other_word) {
             found.push((end, value));
             found.extend(half_after(text, end, value));
         }
