@@ -24,8 +24,8 @@ use crate::decide::naming::Naming;
 use crate::decide::remote::RemoteHandler;
 use crate::decide::rules::Rules;
 use crate::decide::{siri, tmall};
-use crate::facts::error::Fault;
-use crate::facts::home::{EMBEDDED_HOME, Home, toml_fault};
+use crate::facts::error::{Fault, toml_fault};
+use crate::facts::home::{EMBEDDED_HOME, Home};
 use crate::hear::listener::ListenSettings;
 use crate::hear::wake::WakeSettings;
 use crate::understand::ctc::WakePhrase;
@@ -193,12 +193,12 @@ impl Config {
             None => Home::parse(EMBEDDED_HOME, &home_file),
             Some(path) => read_text(path).and_then(|text| Home::parse(&text, &home_file)),
         };
+        let is_read = home.is_ok();
         let home = home.unwrap_or_else(|mut more| {
             faults.list.append(&mut more);
             Home::default()
         });
-        if let Some(area) = raw.audio.area.as_deref().filter(|area| home.area(area).is_none() && !home.areas.is_empty())
-        {
+        if let Some(area) = raw.audio.area.as_deref().filter(|area| is_read && home.area(area).is_none()) {
             let what = format!("there is no room {area:?} in the house");
             faults.add("audio.area", &what, "write the id of a room of the home file");
         }
@@ -209,20 +209,26 @@ impl Config {
         set(&mut listen.endpointer.utterance_ms_max, e.utterance_ms_max);
         set(&mut listen.endpointer.wait_ms_max, e.wait_ms_max);
         faults.between("endpointer.silence_ms_min", listen.endpointer.silence_ms_min as f64, 100.0, 3000.0);
-        faults.between("endpointer.utterance_ms_max", listen.endpointer.utterance_ms_max as f64, 1000.0, 30_000.0);
         faults.between("endpointer.wait_ms_max", listen.endpointer.wait_ms_max as f64, 500.0, 30_000.0);
         for (word, &threshold) in &raw.wake.thresholds {
             faults.between(&format!("wake.thresholds.{word}"), f64::from(threshold), 0.0, 1.0);
         }
-        let mut spoken = raw.wake.phrases;
-        wake::enrolled(&folder.unwrap_or(Path::new("")).join(ENROLLED_DIR), &mut spoken, &mut faults);
-        let phrases = wake::phrases(spoken, &raw.wake.words, &mut faults);
+        let mut spoken = wake::spoken(raw.wake.phrases.clone(), file);
+        let enrolled = wake::enrolled(&folder.unwrap_or(Path::new("")).join(ENROLLED_DIR), &mut spoken, &mut faults);
+        let mut also = spoken.iter().filter(|(_, (said, _))| !said.is_empty()).map(|(w, _)| w.clone()).collect();
+        let phrases = wake::phrases(spoken, &raw.wake, &mut faults);
         let engine = match raw.stt.engine.as_deref() {
             None => Engine::default(),
             Some("ctc") => Engine::Ctc,
             Some("whisper") => Engine::Whisper,
             Some(other) => faults.unknown("stt.engine", other, "write \"ctc\" or \"whisper\""),
         };
+        if engine == Engine::Whisper {
+            wake::whisper(&enrolled, !raw.wake.phrases.is_empty(), &mut faults);
+            also = Vec::new();
+        }
+        let heard_ms_max = if raw.stt.model.is_some() { 30_000.0 } else { engine.embedded_ms_max() as f64 };
+        faults.between("endpointer.utterance_ms_max", listen.endpointer.utterance_ms_max as f64, 1000.0, heard_ms_max);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = raw.stt.threads.unwrap_or(cores.min(4));
         faults.between("stt.threads", threads as f64, 1.0, 64.0);
@@ -238,9 +244,7 @@ impl Config {
             });
         }
         let llm = raw.llm.map(|raw| llm::llm(raw, &home, rules.award_min(), beside, &mut faults));
-        // The language model is the last resort and cannot be pinned.
-        let names: Vec<&str> =
-            [siri::NAME, tmall::NAME].into_iter().chain(remotes.iter().map(|h| h.name.as_str())).collect();
+        let names: Vec<&str> = inside.into_iter().chain(remotes.iter().map(|h| h.name.as_str())).collect();
         arbiter::check_names(&rules, &home, &names, &mut faults);
         let keep_days = raw.receipts.keep_days.unwrap_or(30);
         faults.between("receipts.keep_days", f64::from(keep_days), 1.0, 36_500.0);
@@ -261,7 +265,8 @@ impl Config {
         listen.overhear = quick && wake && !phrases.is_empty();
         listen.endpointer.draft_ms = quick.then_some(e.draft_ms.unwrap_or(DRAFT_MS));
         faults.between("endpointer.draft_ms", e.draft_ms.unwrap_or(DRAFT_MS) as f64, 100.0, 3000.0);
-        listen.wake = WakeSettings { words: raw.wake.words, thresholds: raw.wake.thresholds };
+        let (words, thresholds) = (raw.wake.words, raw.wake.thresholds);
+        listen.wake = WakeSettings { words, thresholds, also, file: file.to_owned() };
         if !faults.list.is_empty() {
             return Err(faults.list);
         }
@@ -343,6 +348,17 @@ mod tests {
     }
 
     #[test]
+    fn a_house_without_rooms_has_no_room_for_the_microphone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let home = dir.path().join("home.toml");
+        fs::write(&home, "").expect("writable");
+        let raw: Raw = toml::from_str("[audio]\narea = \"kitchen\"").expect("TOML");
+        let over = Overrides { home: Some(home), ..Overrides::default() };
+        let faults = Config::validate(raw, "t.toml", None, &over).expect_err("no such room");
+        assert_eq!(faults.iter().map(|f| f.key.as_str()).collect::<Vec<_>>(), ["audio.area"]);
+    }
+
+    #[test]
     fn handlers_outside_are_registered() {
         let text = "[[handler]]\nname = \"far\"\nlanguages = [\"zh-CN\"]\nconfidence_max = 0.8\nacts = \"command\"";
         let config = load(text).expect("valid");
@@ -352,6 +368,7 @@ mod tests {
             ("far", 0.8, crate::decide::remote::Acts::Command)
         );
         assert_eq!(far.languages, [crate::facts::intent::Lang::Zh]);
+        assert!(load(&format!("{text}\n[arbiter]\npriority = [\"far\"]\n[wake.handlers]\nhey = \"far\"")).is_ok());
         let twice = load(&format!("{text}\n{text}")).expect_err("twice the same name");
         assert_eq!(twice[0].key, "handler[1].name");
     }
@@ -359,7 +376,12 @@ mod tests {
     #[test]
     fn each_fault_names_file_key_and_remedy() {
         for (text, key) in [
-            ("colour = 1", "1:1"),
+            ("colour = 1", "1:1: colour"),
+            ("[mqtt]\nport = \"1883\"", "2:8: mqtt.port"),
+            ("[audio]\narea = \"cellar\"", "audio.area"),
+            ("[arbiter]\npriority = [\"siri\", \"sirii\"]", "arbiter.priority"),
+            ("[arbiter]\npriority = [\"llm\"]", "arbiter.priority"),
+            ("[wake.handlers]\nhey_siri = \"sirii\"", "wake.handlers.hey_siri"),
             ("[arbiter]\npolicy = \"loudest\"", "arbiter.policy"),
             ("[arbiter]\nwindow_ms = 0", "arbiter.window_ms"),
             ("[arbiter]\nmargin = nan", "arbiter.margin"),
@@ -384,10 +406,10 @@ mod tests {
             ("[[handler]]\nname = \"far\"\nacts = \"itself\"\nlanguages = []", "handler[0].languages"),
             ("[[handler]]\nname = \"far\"\nacts = \"itself\"\nlanguages = [\"tlh\"]", "handler[0].languages"),
             ("[[handler]]\nname = \"far\"\nacts = \"itself\"\nconfidence_max = nan", "handler[0].confidence_max"),
-            ("[[handler]]\nacts = \"itself\"", "1:1"),
+            ("[[handler]]\nacts = \"itself\"", "1:1: handler[0]"),
             ("[arbiter]\ncalibration = \"no/such/file.toml\"", ""),
-            ("[llm]\nmodel = \"m\"", "1:1"),
-            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\ncolour = 1", "4:1"),
+            ("[llm]\nmodel = \"m\"", "1:1: llm"),
+            ("[llm]\nurl = \"http://h/v1\"\nmodel = \"m\"\ncolour = 1", "4:1: llm.colour"),
             ("[llm]\nurl = \"ftp://h/v1\"\nmodel = \"m\"", "llm.url"),
             ("[llm]\nurl = \"http://user:key@h/v1\"\nmodel = \"m\"", "llm.url"),
             ("[llm]\nurl = \"http://h/v1\"\nmodel = \" \"", "llm.model"),

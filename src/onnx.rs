@@ -317,10 +317,19 @@ mod tests {
             let fault = Model::from_bytes(bytes, "x.onnx").err().expect("must be refused").to_string();
             assert!(fault.contains(want) && fault.starts_with("x.onnx: "), "{fault}");
         }
+        let (mut rest, mut ends) = (TINY, vec![0]);
+        while !rest.is_empty() {
+            next_field(&mut rest).expect("whole");
+            ends.push(TINY.len() - rest.len());
+        }
         for len in 0..TINY.len() {
             // A cut between two fields leaves a shorter, but whole, message; only metadata come after the graph.
-            if let Err(fault) = Model::from_bytes(&TINY[..len], "cut.onnx") {
-                assert!(fault.what.contains("model") || fault.what.contains("loaded"), "{fault}");
+            match Model::from_bytes(&TINY[..len], "cut.onnx").map_err(|fault| fault.what) {
+                Err(what) if ends.contains(&len) => {
+                    assert!(what.contains("no graph") || what.contains("cannot be loaded"), "{len}: {what}");
+                }
+                Err(what) => assert_eq!(what, "not an ONNX model: the file is cut short", "{len}"),
+                Ok(_) => assert!(ends.contains(&len), "cut to {len} bytes"),
             }
         }
     }

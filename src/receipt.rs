@@ -1,5 +1,5 @@
-//! The receipt: what happened to one utterance. The command line, the MQTT topic, the status page and the
-//! tests all read this one record; its names are a contract with other programs (docs/protocol.md).
+//! The receipt: what happened to one utterance. The command line, the MQTT topic, the journal and the tests
+//! all read this one record; its names are a contract with other programs (docs/protocol.md).
 
 use serde::{Deserialize, Serialize};
 

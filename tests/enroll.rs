@@ -48,11 +48,16 @@ fn bad_recordings_and_names_are_refused_with_a_remedy() {
     for (file, text) in [("a.wav", "butterfly"), ("b.wav", "butterfly"), ("c.wav", "open the garage door")] {
         speak(dir, file, "en-us+m3", text);
     }
+    fs::write(dir.join("whisper.toml"), "[stt]\nengine = \"whisper\"\n").expect("writable");
+    speak(dir, "long.wav", "en-us+m3", &["butterfly"; 40].join(", "));
     for (args, why) in [
         (&["wake", "enroll", "w", "a.wav", "b.wav"][..], "too few"),
-        (&["wake", "enroll", "w", "a.wav", "b.wav", "c.wav"], "recording 3"),
+        (&["wake", "enroll", "w", "a.wav", "b.wav", "c.wav"], "c.wav: it "),
+        (&["wake", "enroll", "w", "a.wav", "b.wav", "./a.wav"], "a.wav: it is named twice"),
+        (&["wake", "enroll", "w", "a.wav", "b.wav", "long.wav"], "long.wav: it lasts longer"),
         (&["wake", "enroll", "My Word", "a.wav", "b.wav", "a.wav"], "is no name"),
         (&["wake", "enroll", "w", "a.wav", "b.wav", "nothing.wav"], "nothing.wav"),
+        (&["wake", "enroll", "w", "a.wav", "b.wav", "--config", "whisper.toml"], "whisper.toml: stt.engine: "),
     ] {
         let out = tiebreak(dir, args);
         let said = String::from_utf8_lossy(&out.stderr).into_owned();

@@ -243,6 +243,46 @@ fn a_server_that_ignores_ranges_starts_cleanly() {
 }
 
 #[test]
+fn a_server_that_sends_less_than_was_asked_for_is_asked_again() {
+    let (model, content) = model();
+    let piece = |from: usize, to: usize, length: &str| {
+        let range = format!("Content-Range: bytes {from}-{}/300000", to - 1);
+        says(&format!("206 Partial Content\r\n{range}{length}"), &content[from..to])
+    };
+    // With and without a length of what comes.
+    for length in ["", "\r\nContent-Length: 50000"] {
+        let disk = Disk::new();
+        fs::write(disk.part(), &content[..100_000]).expect("writable");
+        let server = Server::start(vec![piece(100_000, 150_000, length), serves(&content)]);
+        disk.pull(&model, &server).expect("fetched");
+        assert_eq!(server.froms(), [100_000, 150_000]);
+        assert_eq!(fs::read(disk.file()).expect("there"), content);
+    }
+    // Nothing at all: the next run goes on.
+    let disk = Disk::new();
+    fs::write(disk.part(), &content[..100_000]).expect("writable");
+    let server = Server::start(vec![piece(100_000, 100_000, "")]);
+    disk.fails(&model, &server, &["stopped early", "100000 of 300000"]);
+    assert_eq!(fs::read(disk.part()).expect("kept"), &content[..100_000]);
+}
+
+#[test]
+fn what_may_be_another_page_does_not_replace_what_is_here() {
+    let (model, content) = model();
+    let disk = Disk::new();
+    fs::write(disk.part(), &content[..120_000]).expect("writable");
+    for page in [&b"<html>log in</html>"[..], &[9; 400_000]] {
+        disk.fails(&model, &Server::start(vec![says("200 OK", page)]), &["begins anew", "ggml-toy.bin.part"]);
+        assert_eq!(fs::read(disk.part()).expect("kept"), &content[..120_000]);
+    }
+    // The model itself, broken off and then whole, from a server that says no length and knows no ranges.
+    let server = Server::start(vec![says("200 OK", &content[..200_000]), says("200 OK", &content)]);
+    disk.pull(&model, &server).expect("fetched");
+    assert_eq!(server.froms(), [120_000, 200_000]);
+    assert_eq!(fs::read(disk.file()).expect("there"), content);
+}
+
+#[test]
 fn lies_about_the_length_are_seen_through() {
     let (model, content) = model();
     // Another length is refused before anything is written.

@@ -168,14 +168,15 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// Counts the bids of one line of a receipts file; `truth` finds what a source should come to.
-    pub fn add(&mut self, line: &Value, truth: impl Fn(&str) -> Option<Expected>) {
-        let Ok(receipt) = Receipt::deserialize(line) else { return };
+    /// Counts the bids of one line of a receipts file; `truth` finds what a source should come to. `false`: the
+    /// line is no receipt.
+    pub fn add(&mut self, line: &Value, truth: impl Fn(&str) -> Option<Expected>) -> bool {
+        let Ok(receipt) = Receipt::deserialize(line) else { return false };
         let marked: Option<Vec<String>> = line.get("right").and_then(|r| Vec::deserialize(r).ok());
         let expected = truth(&receipt.source);
         let (Some(lang), true) = (receipt.lang, marked.is_some() || expected.is_some()) else {
             self.unjudged += 1;
-            return;
+            return true;
         };
         self.judged += 1;
         for bid in &receipt.bids {
@@ -187,6 +188,7 @@ impl Calibration {
             };
             self.tables.entry((bid.handler.clone(), lang)).or_default().add(confidence, right);
         }
+        true
     }
 
     /// One JSON object.
@@ -289,7 +291,7 @@ mod tests {
         c.add(&line("HassTurnOn", None), |source| (source == "a.flac").then(|| truth.clone()));
         c.add(&line("HassTurnOff", None), |_| Some(truth.clone()));
         c.add(&line("HassTurnOn", Some(&["siri"])), |_| None);
-        c.add(&line("HassTurnOn", None), |_| None);
+        assert!(c.add(&line("HassTurnOn", None), |_| None) && !c.add(&json!({ "id": "1" }), |_| None));
         assert_eq!((c.judged, c.unjudged), (3, 1));
         let of = |name: &str| c.tables[&(name.to_owned(), Lang::En)].clone();
         // The winner switched another lamp than was meant; tmall is not blamed for that.

@@ -99,7 +99,7 @@ pub struct Common {
 #[derive(Debug, Args)]
 pub struct Simulate {
     /// How many, for each policy.
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = one_or_more)]
     pub auctions: u64,
     /// The first auction's seed; the same seed gives the same figures.
     #[arg(long, value_name = "S", default_value_t = 1)]
@@ -250,6 +250,14 @@ pub struct Pull {
     /// Another source: the folder that holds the files.
     #[arg(long, value_name = "BASE", default_value = BASE, value_parser = web_address)]
     pub url: String,
+}
+
+fn one_or_more(typed: &str) -> Result<u64, String> {
+    match typed.parse() {
+        Ok(0) => Err("nothing would be simulated; write 1 or more".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("it is no whole number; write 1 or more".to_owned()),
+    }
 }
 
 fn web_address(typed: &str) -> Result<String, String> {

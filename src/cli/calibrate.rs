@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::args::Calibrate;
-use super::{Exit, report};
+use super::{Exit, print, report};
 use crate::act::journal;
 use crate::calibrate::{Calibration, Expected, expected, plot};
 use crate::facts::error::Fault;
@@ -12,21 +14,25 @@ use crate::facts::error::Fault;
 /// Reads everything that is named and prints what comes of it.
 pub fn calibrate(args: &Calibrate) -> Exit {
     let mut calibration = Calibration::default();
+    let mut strange = Vec::new();
     for path in &args.receipts {
-        if let Err(e) = read(path, args.truth.as_deref(), &mut calibration) {
-            let what = format!("it cannot be read: {e}");
-            report(&[Fault::new(path.display().to_string(), "", what, "name a file of receipts, or their folder")]);
-            return Exit::Failed;
+        match read(path, args.truth.as_deref(), &mut calibration) {
+            Ok(mut more) => strange.append(&mut more),
+            Err(e) => {
+                let what = format!("it cannot be read: {e}");
+                report(&[Fault::new(path.display().to_string(), "", what, "name a file of receipts, or their folder")]);
+                return Exit::Failed;
+            }
         }
     }
-    if args.json {
-        println!("{}", calibration.json());
-    } else {
-        print!("{}", calibration.text());
-    }
+    report(&strange);
+    let printed = print(&if args.json { calibration.json().to_string() } else { calibration.text() });
     if calibration.judged == 0 {
-        let remedy = "name the recordings' sidecars with --truth, or add \"right\": [\"siri\"] to the lines";
-        report(&[Fault::new("calibrate", "", "of no receipt it is known whether its bids were right", remedy)]);
+        // Where there is no receipt at all, that has been said.
+        if strange.is_empty() || calibration.unjudged > 0 {
+            let remedy = "name the recordings' sidecars with --truth, or add \"right\": [\"siri\"] to the lines";
+            report(&[Fault::new("calibrate", "", "of no receipt it is known whether its bids were right", remedy)]);
+        }
         return Exit::Failed;
     }
     let drawn = args.plot.as_ref().map(|path| (path, plot::png(&calibration)));
@@ -42,20 +48,28 @@ pub fn calibrate(args: &Calibrate) -> Exit {
     if let Some(path) = &args.write {
         eprintln!("to use it: [arbiter] calibration = {:?}", path.display().to_string());
     }
-    Exit::Ok
+    printed
 }
 
-fn read(path: &Path, truth: Option<&Path>, calibration: &mut Calibration) -> std::io::Result<()> {
+/// Counts the receipts of a file or folder; answers where lines stand that are none (one that was cut off, say).
+fn read(path: &Path, truth: Option<&Path>, calibration: &mut Calibration) -> std::io::Result<Vec<Fault>> {
     let files: Vec<PathBuf> = if path.is_dir() { journal::files(path)? } else { vec![path.to_owned()] };
+    let mut counts = |line: &str| {
+        let line = serde_json::from_str::<Value>(line);
+        line.is_ok_and(|line| calibration.add(&line, |source| sidecar(truth?, source)))
+    };
+    let mut strange = Vec::new();
     for file in files {
-        for line in fs::read_to_string(file)?.lines() {
-            // A line that was cut off is no receipt.
-            if let Ok(line) = serde_json::from_str(line) {
-                calibration.add(&line, |source| sidecar(truth?, source));
-            }
+        let text = fs::read_to_string(&file)?;
+        let lines: Vec<(&str, usize)> = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()).collect();
+        let others: Vec<usize> = lines.iter().filter(|(line, _)| !counts(line)).map(|(_, number)| *number).collect();
+        if let Some(first) = others.first() {
+            let what = format!("it is no receipt ({} of {} lines are none)", others.len(), lines.len());
+            let remedy = "name files that hold one receipt a line, as `tiebreak replay --json` prints them";
+            strange.push(Fault::new(file.display().to_string(), format!("line {first}"), what, remedy));
         }
     }
-    Ok(())
+    Ok(strange)
 }
 
 /// The sidecar of the recording `source`; only its file name counts, so that it cannot lead elsewhere.

@@ -4,6 +4,7 @@ mod args;
 mod calibrate;
 mod check;
 mod grammar;
+mod house;
 mod models;
 mod show;
 mod wake;
@@ -12,6 +13,8 @@ mod why;
 use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 
@@ -130,12 +133,16 @@ fn say_in(lang: Option<Lang>, args: &Say) -> Exit {
     with_config(&args.common.config, &overrides(&args.common, None), |config| {
         let needs = Needs { hearing: false, acting: !args.common.dry_run, live: false };
         started(config, needs, |mut engine| {
+            let broken = Arc::new(AtomicBool::new(false));
             let fed = match args.sentence.as_str() {
-                "-" => engine.say(lang, sentences(std::io::BufReader::new(std::io::stdin()))),
+                "-" => engine.say(lang, sentences(std::io::BufReader::new(std::io::stdin()), Arc::clone(&broken))),
                 _ => engine.say(lang, std::iter::once(args.sentence.clone())),
             };
             match fed {
-                Ok(()) => print_all(&mut engine, args.common.json),
+                Ok(()) => match print_all(&mut engine, args.common.json) {
+                    Exit::Ok if broken.load(Ordering::Relaxed) => Exit::Failed,
+                    printed => printed,
+                },
                 Err(faults) => report(&faults),
             }
         })
@@ -163,12 +170,8 @@ fn simulate(args: &Simulate) -> Exit {
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let report = simulate::run(&Plan { auctions: args.auctions, seed: args.seed, policies, threads });
-    if args.json {
-        println!("{}", report.json());
-    } else {
-        print!("{}", report.text());
-    }
-    if report.violation_count == 0 { Exit::Ok } else { Exit::Failed }
+    let printed = print(&if args.json { report.json().to_string() } else { report.text() });
+    if report.violation_count == 0 { printed } else { Exit::Failed }
 }
 
 fn why(args: &Why) -> Exit {
@@ -181,10 +184,7 @@ fn why(args: &Why) -> Exit {
                 Ok(()) => Exit::Ok,
                 Err(_) => Exit::Failed,
             },
-            Ok(receipt) => {
-                print!("{}", why::explain(&receipt));
-                Exit::Ok
-            }
+            Ok(receipt) => print(&why::explain(&receipt)),
             Err(fault) => {
                 report(&[fault]);
                 Exit::Failed
@@ -193,8 +193,9 @@ fn why(args: &Why) -> Exit {
     })
 }
 
-/// One sentence a line; what is no UTF-8 is read as far as it goes, empty lines are skipped.
-fn sentences(mut input: impl BufRead) -> impl Iterator<Item = String> {
+/// One sentence a line; what is no UTF-8 is read as far as it goes, empty lines are skipped. `broken` is set where
+/// reading fails.
+fn sentences(mut input: impl BufRead, broken: Arc<AtomicBool>) -> impl Iterator<Item = String> {
     std::iter::from_fn(move || {
         let mut line = Vec::new();
         let read = std::io::Read::take(&mut input, LINE_BYTES_MAX).read_until(b'\n', &mut line);
@@ -203,6 +204,7 @@ fn sentences(mut input: impl BufRead) -> impl Iterator<Item = String> {
             Ok(_) => Some(String::from_utf8_lossy(&line).trim().to_owned()),
             Err(e) => {
                 eprintln!("tiebreak: stdin: {e}");
+                broken.store(true, Ordering::Relaxed);
                 None
             }
         }
@@ -250,7 +252,6 @@ fn with_config(flag: &ConfigFlag, overrides: &Overrides, then: impl FnOnce(Confi
 }
 
 fn started(config: Config, needs: Needs, then: impl FnOnce(Engine) -> Exit) -> Exit {
-    let external = matches!(config.mqtt.broker, crate::act::mqtt::Broker::External { .. });
     match Engine::start(config, needs) {
         Ok(engine) => {
             if let (Some(port), true) = (engine.broker_port(), needs.live) {
@@ -259,14 +260,14 @@ fn started(config: Config, needs: Needs, then: impl FnOnce(Engine) -> Exit) -> E
             then(engine)
         }
         // A broker that is not there is no mistake in the configuration: it may come back.
-        Err(faults) if external && faults.iter().any(|f| f.key.starts_with("mqtt")) => failed(&faults),
+        Err(faults) if faults.iter().any(|f| f.file == "mqtt" && f.key == "broker") => failed(&faults),
         Err(faults) => report(&faults),
     }
 }
 
-/// One text on stdout. A reader that has seen enough (`| head`) is no fault.
+/// One text on stdout, with one newline at its end. A reader that has seen enough (`| head`) is no fault.
 fn print(text: &str) -> Exit {
-    match writeln!(std::io::stdout(), "{text}") {
+    match writeln!(std::io::stdout(), "{}", text.strip_suffix('\n').unwrap_or(text)) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Exit::Failed,
         _ => Exit::Ok,
     }

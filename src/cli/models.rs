@@ -18,6 +18,8 @@ use super::{Exit, failed, print};
 /// How often a terminal is told how far it is; elsewhere a line is printed every [`PERCENT_A_LINE`].
 const SHOWN_EVERY: Duration = Duration::from_millis(200);
 const PERCENT_A_LINE: u64 = 10;
+/// Digits of a model's SHA-256 that are listed: enough to compare it with what another page says.
+const DIGITS: usize = 12;
 
 /// The models in use and where they come from; then the catalogue, with a mark at what is on the disk.
 pub fn list(config: &Config) -> Exit {
@@ -27,7 +29,7 @@ pub fn list(config: &Config) -> Exit {
         format!("wake     {}", from(&config.models.wake)),
         format!("intent   {}", from(&config.models.intent)),
         String::new(),
-        "Whisper models for [stt] engine = \"whisper\", fetched by `tiebreak models pull NAME`:".to_owned(),
+        "Whisper models for [stt] engine = \"whisper\", fetched by `tiebreak models pull NAME` (with the beginning of their SHA-256):".to_owned(),
     ];
     // Where `pull` puts them, and where the one in use lies.
     let mut folders: Vec<PathBuf> = folder().into_iter().collect();
@@ -45,7 +47,7 @@ fn line(model: &Model, folders: &[PathBuf]) -> String {
     let there = all.iter().find(found).or_else(|| all.iter().find(|p| **p != Presence::Absent)).copied();
     let there = there.unwrap_or(Presence::Absent);
     let mark = if there == Presence::Whole { '*' } else { ' ' };
-    let mut out = format!("{mark} {:<20} {:>5} MB", model.name, megabytes(model.bytes));
+    let mut out = format!("{mark} {:<20} {:>5} MB  {:.DIGITS$}", model.name, megabytes(model.bytes), model.sha256);
     if model.is_english_only() {
         out.push_str("  English only");
     }
@@ -143,7 +145,7 @@ mod tests {
         let other = tempfile::tempdir().expect("another folder");
         let folders = [other.path().to_owned(), dir.path().to_owned()];
         let (small, base) = (find("small.en").expect("known"), find("base").expect("known"));
-        assert_eq!(line(small, &folders), "  small.en               488 MB  English only");
+        assert_eq!(line(small, &folders), "  small.en               488 MB  c6138d6d58ec  English only");
         std::fs::write(dir.path().join("ggml-base.bin"), "x").expect("written");
         assert!(line(base, &folders).contains("another length"));
         let part = std::fs::File::create(dir.path().join("ggml-small.en.bin.part")).expect("made");

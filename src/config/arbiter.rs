@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Faults;
+use crate::decide::llm::NAME;
 use crate::decide::rules::{ByRisk, Policy, Reserve, Rules};
 use crate::facts::bid::Risk;
 use crate::facts::home::Home;
@@ -35,8 +36,9 @@ struct RawReserve {
     ask: f32,
 }
 
-/// What the arbiter goes by; `handlers`: whose wake word it is, where the configuration says so.
-pub(super) fn rules(raw: Raw, handlers: Option<BTreeMap<String, String>>, faults: &mut Faults) -> Rules {
+/// What the arbiter goes by; `handlers`: whose wake word it is, where the configuration says so; the others stay whose
+/// they are.
+pub(super) fn rules(raw: Raw, handlers: BTreeMap<String, String>, faults: &mut Faults) -> Rules {
     let mut rules = Rules::default();
     if let Some(name) = raw.policy {
         rules.policy = Policy::from_name(&name).unwrap_or_else(|| {
@@ -69,11 +71,13 @@ pub(super) fn rules(raw: Raw, handlers: Option<BTreeMap<String, String>>, faults
         faults.between(&format!("arbiter.cost.{}", name(risk)), cost, 0.0, 100.0);
         *place(&mut rules.cost, risk) = cost;
     }
-    rules.wake_words = handlers.unwrap_or(rules.wake_words);
+    rules.wake_words.extend(handlers);
     rules
 }
 
 /// Whether everything that the rules name exists: the things in `home`, the handlers in `handlers`.
+///
+/// The language model is the last resort: it cannot be pinned.
 pub(super) fn check_names(rules: &Rules, home: &Home, handlers: &[&str], faults: &mut Faults) {
     let there = |key: &str| home.entities.iter().any(|e| e.id.0 == key || e.id.domain() == key);
     for (key, table) in rules.pins.keys().map(|k| (k, "pins")).chain(rules.risk.keys().map(|k| (k, "risk"))) {
@@ -82,10 +86,14 @@ pub(super) fn check_names(rules: &Rules, home: &Home, handlers: &[&str], faults:
             faults.add(&format!("arbiter.{table}.{key}"), "there is no such thing in the house", remedy);
         }
     }
-    for (key, handler) in &rules.pins {
-        if !handlers.contains(&handler.as_str()) {
+    let pinnable: Vec<&str> = handlers.iter().copied().filter(|h| *h != NAME).collect();
+    let pins = rules.pins.iter().map(|(key, handler)| (format!("arbiter.pins.{key}"), handler, &pinnable[..]));
+    let called = rules.wake_words.iter().map(|(word, handler)| (format!("wake.handlers.{word}"), handler, handlers));
+    let first = rules.priority.iter().map(|handler| ("arbiter.priority".to_owned(), handler, handlers));
+    for (key, handler, known) in pins.chain(called).chain(first) {
+        if !known.contains(&handler.as_str()) {
             let what = format!("there is no handler {handler:?}");
-            faults.add(&format!("arbiter.pins.{key}"), &what, &format!("write one of {}", handlers.join(", ")));
+            faults.add(&key, &what, &format!("write one of {}", known.join(", ")));
         }
     }
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use super::{Faults, read_text};
 use crate::calibrate::{CalibrationFile, FACTOR_MAX};
-use crate::facts::error::Fault;
-use crate::facts::home::toml_fault;
+use crate::facts::error::{Fault, toml_fault};
 use crate::facts::intent::Lang;
 
 /// Factors by handler and language.

@@ -70,6 +70,10 @@ pub fn recognizer(config: &Config, understanding: &Understanding) -> Result<Box<
 pub fn acoustic(config: &Config) -> Result<AcousticModel, Fault> {
     let custom = speech_file(config)?;
     let (bytes, name) = custom.as_ref().map_or((ctc::EMBEDDED_MODEL, "embedded speech model"), |(b, n)| (b, n));
+    if bytes.starts_with(whisper::MAGIC) {
+        let what = "it is a Whisper model, and stt.engine is \"ctc\"";
+        return Err(Fault::new(name, "", what, "write stt.engine = \"whisper\" to hear with it"));
+    }
     AcousticModel::new(bytes, name)
 }
 
@@ -111,4 +115,18 @@ fn read(path: &Path) -> Result<Vec<u8>, Fault> {
         return Err(fault("it is no file of a model's size".into()));
     }
     fs::read(path).map_err(|e| fault(format!("it cannot be read: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Overrides;
+
+    #[test]
+    fn a_whisper_model_for_the_other_engine_is_known_as_one() {
+        let mut config = Config::load(None, &Overrides::default()).expect("defaults");
+        config.models.stt = Some("models/stt.ggml.bin".into());
+        let fault = acoustic(&config).err().expect("it is no model for this engine");
+        assert!(fault.file.ends_with("stt.ggml.bin") && fault.remedy.contains("stt.engine = \"whisper\""), "{fault}");
+    }
 }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use ulid::Ulid;
 
 use super::stamps::Stamps;
+use crate::decide::operations;
 use crate::facts::audio::{SampleIndex, samples_in_ms};
 use crate::facts::clock::Clock;
 use crate::facts::intent::{Hypothesis, Lang, Slots};
@@ -230,12 +231,16 @@ impl Mind {
                     return None;
                 }
                 let lang = heard.transcript.lang;
+                let last = self.progress.last.clone();
                 let mut start = Understood { wake: start.wake.or(heard.wake), ..start };
                 if let (Some(Draft::GoingOn), Some(last)) = (utterance.draft, heard.last_sound) {
                     start.timeline.speech_end = Some(crate::receipt::round(last.at.as_ms()));
                 }
                 let understood = self.read(start, Some(heard.transcript), Some(lang));
-                if utterance.draft.is_some() && understood.hypotheses.is_empty() {
+                if utterance.draft.is_some() && understood.hypotheses.is_empty()
+                    || utterance.draft == Some(Draft::Paused) && may_be_narrowed(&understood)
+                {
+                    self.progress.last = last;
                     return None;
                 }
                 if utterance.draft.is_some() {
@@ -286,6 +291,17 @@ impl Mind {
         }
         Understood { transcript: Some(transcript), hypotheses, ..u }
     }
+}
+
+/// Whether a place may still follow that changes what is meant: "turn off the lights ... in the bedroom". So it is where
+/// the last command reaches a class of things, or everything, without a room, a floor or a name.
+fn may_be_narrowed(u: &Understood) -> bool {
+    let Some(best) = u.more.last().unwrap_or(&u.hypotheses).first() else { return false };
+    let is_said = |slot: &&str| best.text(slot).is_some_and(|value| value != "all");
+    let reaches_many = best.slots.contains_key("domain")
+        || best.text("name") == Some("all")
+        || operations::asked(best).is_ok_and(|asked| asked.domains.contains(&"climate"));
+    reaches_many && !["area", "floor", "name"].iter().any(is_said)
 }
 
 fn empty(stamps: Stamps) -> Understood {

@@ -5,6 +5,10 @@ use crate::config::{Config, Overrides};
 use crate::engine::load;
 use crate::engine::stamps::WallClock;
 use crate::facts::error::Fault;
+use crate::hear::resample::Resampler;
+use crate::hear::wav::Recording;
+use crate::understand::ctc::{AcousticModel, CtcRecognizer, EMBEDDED_MODEL, WakePhrase};
+use crate::understand::word_graph::{WordArc, WordGraph};
 
 /// Hears what it is told to hear; a sentence that was only overheard needs its wake phrase.
 struct Told(Vec<Option<Recognized>>);
@@ -128,6 +132,30 @@ fn a_doubtful_draft_waits_for_the_end() {
 }
 
 #[test]
+fn a_place_may_still_follow_a_command_that_names_none() {
+    for (draft, whole) in [
+        ("turn off the lights", "turn off the lights in the bedroom"),
+        ("turn everything off", "turn everything off in the bedroom"),
+        ("lock the front door and turn off the lights", "lock the front door and turn off the lights upstairs"),
+        ("set the temperature to twenty degrees", "set the temperature to twenty degrees in the bedroom"),
+    ] {
+        let mut mind = mind(vec![words(draft, 0.97, true), words(whole, 0.97, true)]);
+        let jobs = vec![utterance(0, Opening::Open, true), utterance(0, Opening::Open, false)];
+        let said = run(&mut mind, jobs);
+        assert!(said.iter().all(|text| text == whole) && !said.is_empty(), "{said:?}");
+    }
+    for draft in [
+        "turn off the lights in the bedroom",
+        "turn off the lights upstairs",
+        "turn off the lights and lock the front door",
+        "set a timer for five minutes",
+    ] {
+        let mut mind = mind(vec![words(draft, 0.97, true)]);
+        assert!(!run(&mut mind, vec![utterance(0, Opening::Open, true)]).is_empty(), "{draft}");
+    }
+}
+
+#[test]
 fn what_people_say_to_each_other_leaves_no_trace_but_the_end_of_a_recording_does() {
     let mut mind = mind(vec![None, None, called("turn on the kitchen light")]);
     let jobs = vec![
@@ -184,4 +212,36 @@ fn a_wake_phrase_alone_waits_for_its_command() {
     let mut never = mind(vec![called("")]);
     let jobs = vec![utterance(0, OVERHEARD, false), Job::Ended { source: "a.wav".into() }];
     assert_eq!(run(&mut never, jobs), ["nothing was said after the wake word"]);
+}
+
+/// "computer, switch off the kitchen light" to a recogniser that knows this sentence alone.
+fn heard(threshold: Option<f32>, opening: Opening) -> Option<Recognized> {
+    let words = SENTENCE.split(' ').zip(0..);
+    let arcs: Vec<WordArc> = words.map(|(w, from)| WordArc { from, to: from + 1, text: w.to_owned() }).collect();
+    let graph = WordGraph { start: 0, ends: vec![arcs.len() as u32], arcs };
+    let written = (String::new(), String::new());
+    let phrase = WakePhrase { word: "computer".into(), spoken: "computer".into(), threshold, written };
+    let acoustic = AcousticModel::new(EMBEDDED_MODEL, "embedded").expect("the shipped model");
+    let mut recognizer = CtcRecognizer::new(acoustic, &[graph], &[], &[], &[phrase]).expect("small");
+    let recording = Recording::open("audio-fixtures/en-kitchen-light-off.flac".as_ref()).expect("a fixture");
+    let mut samples = Vec::new();
+    let mut resampler = Resampler::new(recording.sample_rate_hz).expect("a usual rate");
+    resampler.process(&recording.samples, &mut samples);
+    resampler.flush(&mut samples);
+    let Job::Utterance(utterance, _) = utterance(0, opening, false) else { unreachable!() };
+    recognizer.transcribe(&Utterance { samples, ..utterance }).expect("it runs")
+}
+
+const SENTENCE: &str = "switch off the kitchen light";
+
+#[test]
+fn what_is_overheard_must_reach_the_users_threshold_for_its_wake_word() {
+    let hinted = || Opening::Overheard { hinted: true };
+    for threshold in [None, Some(0.1)] {
+        let said = heard(threshold, hinted()).expect("called");
+        assert_eq!(said.wake.map(|w| w.word).as_deref(), Some("computer"), "{threshold:?}");
+        assert_eq!(said.transcript.text, SENTENCE);
+    }
+    assert_eq!(heard(Some(0.999), hinted()), None, "neither the call nor the beginning of the sentence is enough");
+    assert!(heard(Some(0.999), Opening::Open).is_some(), "where no wake word is needed none is weighed");
 }

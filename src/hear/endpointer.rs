@@ -18,7 +18,8 @@ pub struct EndpointerSettings {
     /// A pause this long is reported, so that a command that is complete beyond doubt need not wait for
     /// `silence_ms_min`; `None`: pauses are not reported.
     pub draft_ms: Option<u64>,
-    /// The longest utterance with its pre-roll and trailing silence, in ms (the speech model hears 6.4 s).
+    /// The longest utterance with its pre-roll and trailing silence, in ms; no longer than the speech model
+    /// hears (docs/configuration.md).
     pub utterance_ms_max: u64,
     /// How long to wait for a command after a wake word, in ms.
     pub wait_ms_max: u64,

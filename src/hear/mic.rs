@@ -24,7 +24,7 @@ const READ_WAIT: Duration = Duration::from_millis(20);
 /// The system hands over sound in pieces of about 30 ms: shorter ones risk gaps on a busy Raspberry Pi.
 const PERIODS_PER_SECOND: u32 = 33;
 
-/// What has gone wrong so far; read by the status page.
+/// What has gone wrong so far; the listen thread looks at it and logs what is new.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CaptureHealth {
     /// Samples lost because the listening thread was too slow.

@@ -18,10 +18,14 @@ pub const EMBEDDED_MODEL: &[u8] = include_bytes!("../../models/wake.onnx");
 /// What the user wants of the wake words.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WakeSettings {
-    /// The words to listen for; empty means every word of the model.
+    /// The words to listen for; empty means every word of the model. If none of them is the model's, it listens to none.
     pub words: Vec<String>,
     /// Thresholds that replace the model's own, by word, above 0 and up to 1: higher is stricter.
     pub thresholds: BTreeMap<String, f32>,
+    /// Words that the speech recogniser hears: they may be named without being the model's.
+    pub also: Vec<String>,
+    /// The file in which the user wrote that, for messages.
+    pub file: String,
 }
 
 /// Frames between two runs of the model: 80 ms.
@@ -55,8 +59,8 @@ pub struct Wake {
 impl Wake {
     /// Loads the model from its bytes; `name` is the file as the user named it.
     ///
-    /// Errors: no ONNX model, not a wake-word model by the contract above, or settings that name a word the model
-    /// does not know or a threshold outside 0..=1.
+    /// Errors: no ONNX model, not a wake-word model by the contract above, or settings that name a word that
+    /// nobody knows or a threshold outside 0..=1.
     pub fn from_bytes(bytes: &[u8], name: &str, settings: &WakeSettings) -> Result<Self, Fault> {
         let mut model = Model::from_bytes(bytes, name)?;
         let remedy = "give a wake-word model made by training/, or install the models again";
@@ -143,27 +147,29 @@ fn list(model: &Model, key: &str) -> Option<Vec<String>> {
 
 /// Enables the words and sets the thresholds that the user asks for.
 fn apply(mut words: Vec<Word>, settings: &WakeSettings) -> Result<Vec<Word>, Fault> {
-    let known = words.iter().map(|w| w.name.clone()).collect::<Vec<_>>().join(", ");
-    let unknown = |key: &str, name: &str| {
+    let mut known: Vec<String> = words.iter().map(|w| w.name.clone()).collect();
+    known.extend(settings.also.iter().filter(|name| words.iter().all(|w| w.name != **name)).cloned());
+    let check = |key: &str, name: &String| {
         let what = format!("the wake-word model does not know `{name}`");
-        Fault::new("configuration", key, what, format!("use one of: {known}"))
+        let unknown = || Fault::new(&settings.file, key, what, format!("use one of: {}", known.join(", ")));
+        known.contains(name).then_some(()).ok_or_else(unknown)
     };
     for name in &settings.words {
-        let word = words.iter_mut().find(|w| w.name == *name).ok_or_else(|| unknown("wake.words", name))?;
-        word.enabled = true;
+        check("wake.words", name)?;
+        words.iter_mut().filter(|w| w.name == *name).for_each(|w| w.enabled = true);
     }
     for (name, threshold) in &settings.thresholds {
-        let word = words.iter_mut().find(|w| w.name == *name).ok_or_else(|| unknown("wake.thresholds", name))?;
+        check("wake.thresholds", name)?;
         if !(*threshold > 0.0 && *threshold <= 1.0) {
             let key = format!("wake.thresholds.{name}");
             return Err(Fault::new(
-                "configuration",
+                &settings.file,
                 key,
                 format!("{threshold} is no threshold"),
                 "give a number above 0 and up to 1",
             ));
         }
-        word.threshold = *threshold;
+        words.iter_mut().filter(|w| w.name == *name).for_each(|w| w.threshold = *threshold);
     }
     Ok(words)
 }

@@ -43,10 +43,18 @@ fn each_word_is_detected_once_near_its_end_at_any_chunk_size() {
     }
 }
 
+fn noise(ms: u64, mut seed: u32) -> Vec<f32> {
+    let mut next = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) as f32 / (1 << 24) as f32 - 0.5
+    };
+    (0..samples_in_ms(ms)).map(|_| next()).collect()
+}
+
 #[test]
 fn silence_noise_and_speech_are_no_wake_word() {
     let speech = crate::hear::wav::Recording::open("tests/data/speech.flac".as_ref()).unwrap().samples;
-    for samples in [silence(5000), speech] {
+    for samples in [silence(5000), noise(5000, 7), speech] {
         assert_eq!(hear(&mut wake(&WakeSettings::default()).unwrap(), &samples, 256), []);
     }
 }
@@ -74,9 +82,19 @@ fn only_enabled_words_count_and_thresholds_can_be_set() {
 
 #[test]
 fn wrong_settings_and_models_are_faults_with_a_remedy() {
-    let unknown = WakeSettings { words: vec!["alexa".into()], ..Default::default() };
-    let fault = wake(&unknown).err().unwrap().to_string();
-    assert_eq!(fault, "configuration: wake.words: the wake-word model does not know `alexa`; use one of: low, high");
+    let named = |word: &str| WakeSettings {
+        words: vec![word.into()],
+        thresholds: [(word.into(), 0.5)].into(),
+        also: vec!["high".into(), "jarvis".into()],
+        file: "t.toml".into(),
+    };
+    let fault = wake(&named("alexa")).err().unwrap().to_string();
+    assert_eq!(fault, "t.toml: wake.words: the wake-word model does not know `alexa`; use one of: low, high, jarvis");
+    // What the speech recogniser hears may be named; the model then listens to none.
+    let mut jarvis = wake(&named("jarvis")).unwrap();
+    assert_eq!(jarvis.words().count(), 0);
+    assert_eq!(hear(&mut jarvis, &[silence(1000), tone(500.0, 500), silence(1000)].concat(), 256), []);
+    assert!(!jarvis.hinted(SampleIndex(0), SampleIndex(40_000)));
     for bad in [0.0, -1.0, 1.5, f32::NAN] {
         let settings = WakeSettings { thresholds: [("low".into(), bad)].into(), ..Default::default() };
         assert!(wake(&settings).err().unwrap().to_string().contains("wake.thresholds.low"));

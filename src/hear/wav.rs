@@ -37,8 +37,10 @@ pub struct Recording {
 impl Recording {
     /// Reads the file at `path`.
     ///
-    /// Errors: there is no such file, it is no WAV or FLAC, it is damaged before its first sample, holds no
-    /// samples, has a sample rate outside 4..=384 kHz, or is longer than [`SAMPLES_MAX`].
+    /// A recording that was ended before its first sample is sound, and empty.
+    ///
+    /// Errors: there is no such file, it is no WAV or FLAC, it is damaged or cut off before its first sample, has a
+    /// sample rate outside 4..=384 kHz, or is longer than [`SAMPLES_MAX`].
     pub fn open(path: &Path) -> Result<Self, Fault> {
         let fault = |what: String| {
             Fault::new(path.display().to_string(), "", what, "give a WAV or FLAC recording of at most 10 minutes")
@@ -52,6 +54,9 @@ impl Recording {
         let mut recording = catch_unwind(AssertUnwindSafe(|| decode(bytes)))
             .unwrap_or_else(|_| Err("is damaged: the decoder failed".to_owned()))
             .map_err(fault)?;
+        if recording.samples.is_empty() && !warnings.is_empty() {
+            return Err(fault("holds no samples, although its header says so".to_owned()));
+        }
         recording.warnings.splice(0..0, warnings);
         Ok(recording)
     }
@@ -108,7 +113,7 @@ fn decode(bytes: Vec<u8>) -> Result<Recording, String> {
         .probe(&Hint::new(), stream, Default::default(), Default::default())
         .map_err(|e| format!("is not a WAV or FLAC recording, or its header is damaged ({e})"))?;
     let track = format.default_track(TrackType::Audio).ok_or("holds no audio")?;
-    let track_id = track.id;
+    let (track_id, claimed) = (track.id, track.num_frames.unwrap_or(0));
     let params = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or("does not say how it is encoded")?;
     let rate = params.sample_rate.unwrap_or(0);
     if !RATES_HZ.contains(&rate) {
@@ -119,7 +124,10 @@ fn decode(bytes: Vec<u8>) -> Result<Recording, String> {
         .map_err(|e| format!("has an encoding that is not supported ({e})"))?;
     let mut mix = Mix { recording: Recording::empty(rate), interleaved: Vec::new(), not_finite: 0, damaged: 0 };
     let end = mix.read_all(&mut *format, &mut *decoder, track_id)?;
-    mix.finish(end)
+    if mix.recording.samples.is_empty() && (end.is_some() || mix.damaged > 0 || claimed > 0) {
+        return Err(end.map_or("holds no samples that can be read".to_owned(), |e| format!("holds no samples ({e})")));
+    }
+    Ok(mix.finish(end))
 }
 
 /// Decoded packets on their way to mono.
@@ -176,10 +184,7 @@ impl Mix {
         Ok(())
     }
 
-    fn finish(mut self, end: Option<String>) -> Result<Recording, String> {
-        if self.recording.samples.is_empty() {
-            return Err(end.map_or("holds no samples".to_owned(), |e| format!("holds no samples ({e})")));
-        }
+    fn finish(mut self, end: Option<String>) -> Recording {
         let warnings = &mut self.recording.warnings;
         if let Some(end) = end {
             warnings.push(format!("the file is cut short ({end}); the audio that is there is used"));
@@ -190,7 +195,7 @@ impl Mix {
         if self.damaged > 0 {
             warnings.push(format!("{} damaged packets are left out", self.damaged));
         }
-        Ok(self.recording)
+        self.recording
     }
 }
 

@@ -86,8 +86,8 @@ fn a_cut_file_gives_every_sample_that_is_there() {
         assert_eq!(r.warnings.len(), 1, "{bytes}: {:?}", r.warnings);
     }
     for bytes in 1..46 {
-        let fault = open(&whole[..bytes]).unwrap_err().to_string();
-        assert!(fault.contains("WAV") || fault.contains("no samples"), "{bytes}: {fault}");
+        let fault = open(&whole[..bytes]).unwrap_err();
+        assert!(fault.what.contains("not a WAV") || fault.what.contains("no samples"), "{bytes}: {fault}");
     }
 }
 
@@ -107,22 +107,36 @@ fn sizes_of_a_writer_that_did_not_know_the_length_are_no_fault() {
 }
 
 #[test]
+fn a_recording_that_ended_before_its_first_sample_is_empty() {
+    let whole = wav(1, 16, 1, 16_000, b"");
+    let mut piped = whole.clone();
+    piped[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
+    for bytes in [whole, piped] {
+        let r = open(&bytes).unwrap();
+        assert_eq!((r.sample_rate_hz, r.samples.len(), r.warnings.len()), (16_000, 0, 0));
+    }
+    // The rest of this one got lost.
+    let cut = open(&wav(1, 16, 1, 16_000, &[0; 100])[..44]).unwrap_err().to_string();
+    assert!(cut.contains("holds no samples"), "{cut}");
+}
+
+#[test]
 fn what_is_no_recording_is_one_clear_fault() {
     let silence = pcm16((0..100).map(|_| 0));
     let zero_channels = wav(1, 16, 0, 16_000, &silence);
-    let cases: [(&[u8], &str); 8] = [
+    let cases: [(&[u8], &str); 7] = [
         (b"", "is empty"),
         (b"RIFF", "not a WAV or FLAC"),
         (b"This is a text file that somebody named .wav.\n", "not a WAV or FLAC"),
         (&wav(1, 16, 1, 0, &silence), "0 Hz"),
         (&wav(1, 16, 1, 4_000_000_000, &silence), "4000000000 Hz"),
-        (&wav(1, 16, 1, 16_000, b""), "no samples"),
-        (&wav(0x55, 16, 1, 16_000, &silence), "WAV"),
-        (&zero_channels, ""),
+        (&wav(0x55, 16, 1, 16_000, &silence), "wave format"),
+        (&zero_channels, "channel count"),
     ];
     for (bytes, want) in cases {
-        let fault = open(bytes).unwrap_err().to_string();
-        assert!(fault.contains(want), "{fault}");
+        let fault = open(bytes).unwrap_err();
+        assert!(fault.what.contains(want), "{fault}");
+        let fault = fault.to_string();
         assert!(fault.contains("x.wav: ") && fault.contains("; give a WAV"), "{fault}");
     }
     let missing = Recording::open(Path::new("/nowhere/at-all.wav")).unwrap_err().to_string();
@@ -164,6 +178,7 @@ fn flac_is_read_whole_or_as_far_as_it_goes() {
     assert!((peak - 0.5).abs() < 0.01, "{peak}");
     let cut = open(&FLAC[..FLAC.len() / 2]).unwrap();
     assert!(cut.samples.len() < 8000 && !cut.samples.is_empty());
+    assert_eq!(cut.warnings.len(), 1, "{:?}", cut.warnings);
     for len in (0..FLAC.len()).step_by(13) {
         let _ = open(&FLAC[..len]);
     }

@@ -165,8 +165,18 @@ impl Source<'_> {
                 let what = format!("asked for byte {}, the server begins at {from}", part.bytes);
                 return Err(Fault::new(&self.url, "Content-Range", what, "name another source with --url"));
             }
-            part.restart()?;
+            match total {
+                Some(_) => part.restart()?,
+                // Any page of some hotel's network looks like this: only what begins like the part is gone on with.
+                None => match part.begins(&mut body) {
+                    Ok(true) => {}
+                    Ok(false) => return Err(self.other_beginning(part)),
+                    Err(e) => return Ok(Err(why(e))),
+                },
+            }
         }
+        // What is too short may then have been broken off; otherwise it is another file.
+        let is_known = total.is_some() || part.bytes > 0;
         let mut block = vec![0; BLOCK_BYTES];
         loop {
             let read = match body.read(&mut block) {
@@ -177,6 +187,9 @@ impl Source<'_> {
             if read == 0 && part.bytes == wanted {
                 return Ok(Ok(()));
             }
+            if read == 0 && is_known {
+                return Ok(Err("the server stopped early".into()));
+            }
             if read == 0 || part.bytes + read as u64 > wanted {
                 let than = if read == 0 { "shorter" } else { "longer" };
                 let what = format!("the server's file is {than} than the {wanted} bytes of {}", self.model.name);
@@ -185,6 +198,13 @@ impl Source<'_> {
             part.add(&block[..read])?;
             progress(part.bytes);
         }
+    }
+
+    fn other_beginning(&self, part: &Part) -> Fault {
+        let path = part.path.display();
+        let what = format!("the server begins anew, with other bytes than the {} in {path}", part.bytes);
+        let remedy = format!("check the network and --url and run it again; if they are right, delete {path}");
+        Fault::new(&self.url, "", what, remedy)
     }
 
     fn broken(&self, part: &Part, what: &str) -> Fault {
@@ -222,6 +242,13 @@ impl Part {
             part.bytes = digest_all(&mut part.file, &mut part.hash).map_err(|e| unreadable(&part.path, &e))?;
         }
         Ok(part)
+    }
+
+    /// Reads as many bytes as it has: whether they are the same.
+    fn begins(&self, body: &mut dyn Read) -> io::Result<bool> {
+        let mut hash = Sha256::new();
+        let read = digest_all(&mut body.take(self.bytes), &mut hash)?;
+        Ok(read == self.bytes && hash.finalize() == self.hash.clone().finalize())
     }
 
     fn restart(&mut self) -> Result<(), Fault> {
@@ -280,7 +307,7 @@ fn digest_of(path: &Path) -> io::Result<String> {
 }
 
 /// Adds everything that `from` holds to `hash`; how many bytes it was.
-fn digest_all(from: &mut File, hash: &mut Sha256) -> io::Result<u64> {
+fn digest_all(from: &mut impl Read, hash: &mut Sha256) -> io::Result<u64> {
     let mut block = vec![0; BLOCK_BYTES];
     let mut bytes = 0;
     loop {

@@ -7,12 +7,12 @@ use super::stt::{LastSound, Recognized, Recognizer};
 use super::unit_graph::{START, START_ADDRESSED, Spelling, UnitGraph};
 use super::units::{Alphabet, Units};
 use super::word_graph::WordGraph;
-use crate::facts::audio::{SAMPLE_RATE_HZ, samples_in_ms};
+use crate::facts::audio::samples_in_ms;
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
 use crate::facts::mel::{self, LogMel};
 use crate::facts::utterance::{Detection, Opening, Transcript, Utterance};
-use crate::onnx::Model;
+use crate::onnx::{Model, Tensor};
 
 /// The acoustic model that ships with Tiebreak (models/stt.md).
 pub const EMBEDDED_MODEL: &[u8] = include_bytes!("../../models/stt-ctc.onnx");
@@ -23,6 +23,8 @@ const WAKE_TAIL_MS: u64 = 300;
 const LEAD_MS: u64 = 300;
 /// Silence that is added at the end, in ms: the model was trained with some.
 const PAD_MS: u64 = 200;
+/// What is shorter holds no speech.
+const SAMPLES_MIN: usize = samples_in_ms(100) as usize;
 
 /// Fewer sounds than this, if they make no sentence, are taken for the beginning of one: "could you" has five.
 const BEGUN_UNITS_MAX: usize = 8;
@@ -36,12 +38,16 @@ const HINTED_MARGIN_MIN: f32 = -1.0;
 const CONFIDENCE_MIN: f32 = 0.5;
 
 /// A wake word as it is spoken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WakePhrase {
     /// Its name, as in the configuration: `hey_siri`.
     pub word: String,
     /// What is said, normalised: `hey siri`, `天猫精灵`; or its sounds: `/HH EY S IH R IY/`.
     pub spoken: String,
+    /// How sure an overheard call must be beside all else that it takes, 0 to 1; `None`: no surer.
+    pub threshold: Option<f32>,
+    /// The file in which it is written, and the key there: for messages.
+    pub written: (String, String),
 }
 
 /// A network that writes sounds: Whisper's log-mel features -> units, and letters.
@@ -62,8 +68,8 @@ pub struct CtcRecognizer {
     graph: UnitGraph,
     /// The wake phrases alone.
     calls: UnitGraph,
-    /// What to call the lead-ins.
-    wake_words: Vec<String>,
+    /// The lead-ins, in their order there.
+    phrases: Vec<WakePhrase>,
 }
 
 /// How well a sentence explains the sound -> probability that the transcript is right; fitted on held-out voices by
@@ -111,7 +117,22 @@ impl AcousticModel {
                 _ => return Err(wrong("metadata `confidence`", "it is not three numbers")),
             },
         };
-        Ok(Self { model, units, letters, mel: LogMel::new(), frames_per_step, frames_max, confidence })
+        let mut out = Self { model, units, letters, mel: LogMel::new(), frames_per_step, frames_max, confidence };
+        // A model of another kind is found here, not when somebody speaks.
+        let rows = |(shape, _): &Tensor, alphabet: &Alphabet| match shape[..] {
+            [1, rows, width] if width == alphabet.count() && rows > 0 => Some(rows),
+            _ => None,
+        };
+        match &out.run(&[0.0; SAMPLES_MIN])?[..] {
+            [units, letters] if rows(units, &out.units).is_some_and(|r| rows(letters, &out.letters) == Some(r)) => {}
+            _ => return Err(wrong("outputs", "they are not one row of units and one of letters for each step")),
+        }
+        Ok(out)
+    }
+
+    /// Longest recording that is heard to its end, in samples.
+    pub fn samples_max(&self) -> usize {
+        (self.frames_max * mel::HOP).saturating_sub(samples_in_ms(PAD_MS) as usize)
     }
 
     /// What a recording of 16 kHz mono sounds like: the names of the units on the free path.
@@ -131,15 +152,19 @@ impl AcousticModel {
 
     /// The model's rows over units, and over letters.
     fn log_probs(&mut self, samples: &[f32]) -> Result<(Vec<f32>, Vec<f32>), Fault> {
+        let mut out = self.run(samples)?.into_iter().map(|(_, values)| values);
+        Ok((out.next().unwrap_or_default(), out.next().unwrap_or_default()))
+    }
+
+    /// The model's outputs for a recording with some silence after it.
+    fn run(&mut self, samples: &[f32]) -> Result<Vec<Tensor>, Fault> {
         let mut sound = samples.to_vec();
         sound.resize(samples.len() + samples_in_ms(PAD_MS) as usize, 0.0);
         let mut frames = self.mel.compute(&sound);
         frames.truncate(self.frames_max);
         mel::normalise(&mut frames);
         let flat: &[f32] = frames.as_flattened();
-        let mut out =
-            self.model.run(&[("features", &[1, frames.len(), mel::BANDS], flat)])?.into_iter().map(|(_, v)| v);
-        Ok((out.next().unwrap_or_default(), out.next().unwrap_or_default()))
+        self.model.run(&[("features", &[1, frames.len(), mel::BANDS], flat)])
     }
 }
 
@@ -159,22 +184,22 @@ impl CtcRecognizer {
         let lexicon = Lexicon::parse(EMBEDDED_LEXICON, "embedded lexicon")?;
         let sounds = Units::new(&acoustic.units, lexicon, "speech model")?;
         if let Some(p) = phrases.iter().find(|p| sounds.spell(&p.spoken).is_none()) {
+            let (file, key) = p.written.clone();
             return Err(Fault::new(
-                "wake phrases",
-                format!("wake.phrases.{}", p.word),
+                file,
+                key,
                 format!("nobody knows how {:?} sounds", p.spoken),
                 "write it in English or Chinese words, or enrol it with `tiebreak wake enroll`",
             ));
         }
         let lead_ins: Vec<String> = phrases.iter().map(|p| p.spoken.clone()).collect();
-        let wake_words = phrases.iter().map(|p| p.word.clone()).collect();
         let build = |often: &[WordGraph], seldom: &[WordGraph], openers: &[String]| {
             UnitGraph::build(often, seldom, openers, &lead_ins, &sounds)
                 .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))
         };
         let (graph, calls) = (build(often, seldom, openers)?, build(&[], &[], &[])?);
         tracing::debug!("the grammars make an automaton of {} states and {} arcs", graph.states(), graph.len());
-        Ok(Self { acoustic, graph, calls, wake_words })
+        Ok(Self { acoustic, graph, calls, phrases: phrases.to_vec() })
     }
 
     /// The wake phrase in what was overheard, if there is one beyond doubt: where it begins, and the row after it.
@@ -186,9 +211,19 @@ impl CtcRecognizer {
         tracing::debug!("wake phrase source={} margin={margin} hinted={hinted} phrase={phrase}", utterance.source);
         let (first, last) = (*found.begins.first()?, *found.begins.last()?);
         let at = utterance.start + u64::from(first) * self.acoustic.row_samples();
-        let word = self.wake_words.get(phrase).cloned().unwrap_or_default();
-        (margin >= if hinted { HINTED_MARGIN_MIN } else { CALL_MARGIN_MIN })
+        let word = self.word(phrase);
+        (margin >= if hinted { HINTED_MARGIN_MIN } else { CALL_MARGIN_MIN } && self.is_enough(phrase, score))
             .then_some((Detection { word, score, at }, last as usize + UNIT_ROWS))
+    }
+
+    /// The wake word that is called by lead-in `phrase`.
+    fn word(&self, phrase: usize) -> String {
+        self.phrases.get(phrase).map_or(String::new(), |p| p.word.clone())
+    }
+
+    /// Whether `score` reaches the user's threshold for the wake word that lead-in `phrase` calls.
+    fn is_enough(&self, phrase: usize, score: f32) -> bool {
+        self.phrases.get(phrase).and_then(|p| p.threshold).is_none_or(|threshold| score >= threshold)
     }
 }
 
@@ -200,7 +235,7 @@ fn last_sound(begins: &[u32]) -> Option<(u32, f32)> {
 
 impl Recognizer for CtcRecognizer {
     fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Recognized>, Fault> {
-        if utterance.samples.len() < SAMPLE_RATE_HZ as usize / 10 {
+        if utterance.samples.len() < SAMPLES_MIN {
             return Ok(None);
         }
         let (values, letters) = self.acoustic.log_probs(&utterance.samples)?;
@@ -249,9 +284,15 @@ impl Recognizer for CtcRecognizer {
                 reading.text
             );
         }
-        if let Some((found, reading)) = reading.filter(|_| confidence >= CONFIDENCE_MIN) {
+        // Without a call before it, the sentence's own beginning must be one.
+        let is_called = |lead_in: Option<(usize, usize)>| {
+            !utterance.opening.is_overheard()
+                || called.is_some()
+                || lead_in.is_some_and(|(phrase, _)| self.is_enough(phrase, confidence))
+        };
+        if let Some((found, reading)) = reading.filter(|(_, r)| confidence >= CONFIDENCE_MIN && is_called(r.lead_in)) {
             let said = reading.lead_in.map(|(phrase, units)| Detection {
-                word: self.wake_words.get(phrase).cloned().unwrap_or_default(),
+                word: self.word(phrase),
                 score: confidence,
                 at: utterance.start + u64::from(found.begins.get(units).copied().unwrap_or(0)) * row_samples,
             });
@@ -275,3 +316,7 @@ impl Recognizer for CtcRecognizer {
         Ok(Some(Recognized { transcript, wake: called, whole: false, begun, last_sound: None }))
     }
 }
+
+#[cfg(test)]
+#[path = "ctc_tests.rs"]
+mod tests;

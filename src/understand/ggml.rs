@@ -1,8 +1,8 @@
 //! Whether bytes are a whole Whisper model in ggml format. whisper.cpp trusts the sizes that a file states and
 //! aborts the process on some of them, so a damaged or truncated file is found here first.
 
-/// Value of the file's first four bytes.
-const MAGIC: u32 = 0x6767_6d6c;
+/// The file's first four bytes.
+pub const MAGIC: &[u8] = b"lmgg";
 /// Vocabulary sizes of OpenAI's models: English-only, multilingual, and large-v3's.
 const VOCABULARIES: std::ops::RangeInclusive<i32> = 51_864..=51_866;
 /// The format has at most four dimensions a tensor.
@@ -27,13 +27,20 @@ fn block(kind: i32) -> Option<(u64, u64)> {
     })
 }
 
+/// Whether whisper.cpp takes a file of this type: it ends the process on others. Thousands count the version of the
+/// quantisation. Of the known types those that [`block`] lacks are refused, too.
+fn is_known(file_type: i32) -> bool {
+    file_type >= 0 && matches!(file_type % 1000, 0..=3 | 7..=14)
+}
+
 /// Walks through the header, the mel filters, the vocabulary and every tensor to the last byte.
 ///
 /// # Errors
 /// What is wrong, and where.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
     let mut r = Reader { bytes, at: 0 };
-    if r.i32()? != MAGIC as i32 {
+    r.skip(MAGIC.len() as u64)?;
+    if !bytes.starts_with(MAGIC) {
         return Err("this is no ggml Whisper model (its first bytes are not \"lmgg\")".into());
     }
     let mut header = [0; 11];
@@ -51,7 +58,7 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
         text_head,
         text_layer,
         mels,
-        _,
+        file_type,
     ] = header;
     let sane = VOCABULARIES.contains(&vocabulary)
         && (1..=1500).contains(&audio_ctx)
@@ -60,7 +67,8 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
         && audio_state == text_state
         && [audio_head, text_head].iter().all(|&h| (1..=64).contains(&h) && audio_state % h == 0)
         && [audio_layer, text_layer].iter().all(|l| (1..=64).contains(l))
-        && [80, 128].contains(&mels);
+        && [80, 128].contains(&mels)
+        && is_known(file_type);
     if !sane {
         return Err(format!("its header is not that of a Whisper model: {header:?}"));
     }
@@ -144,10 +152,19 @@ mod tests {
         for len in [0, 3, 4, 40, 48, 60, 70_000, model.len() / 2, model.len() - 1] {
             assert!(check(&model[..len]).is_err(), "cut to {len} bytes");
         }
-        for at in [0, 4, 8, 12, 20, 48] {
-            let mut broken = model.to_vec();
-            broken[at..at + 4].copy_from_slice(&(-7i32).to_le_bytes());
-            assert!(check(&broken).is_err(), "broken at {at}");
+        let with = |at: usize, value: i32| {
+            let mut other = model.to_vec();
+            other[at..at + 4].copy_from_slice(&value.to_le_bytes());
+            check(&other)
+        };
+        for at in [0, 4, 8, 12, 20, 44, 48] {
+            assert!(with(at, -7).is_err(), "broken at {at}");
+        }
+        for file_type in [4, 5, 6, 15, 24, 26, 999, 1004, i32::MAX, i32::MIN] {
+            assert!(with(44, file_type).is_err(), "file type {file_type}");
+        }
+        for file_type in [0, 1, 2, 2007, 2014] {
+            assert_eq!(with(44, file_type), Ok(()), "file type {file_type}");
         }
     }
 }

@@ -48,3 +48,13 @@ pub enum Engine {
     /// whisper.cpp with the embedded model or one of the user's.
     Whisper,
 }
+
+impl Engine {
+    /// How much of an utterance its embedded model hears, in ms; models of the user's own may hear more.
+    pub fn embedded_ms_max(self) -> u64 {
+        match self {
+            Self::Ctc => 15_000,
+            Self::Whisper => 6400,
+        }
+    }
+}

@@ -8,6 +8,7 @@ use whisper_rs::{
 };
 
 use super::ggml;
+pub use super::ggml::MAGIC;
 use super::stt::{Recognized, Recognizer};
 use super::token_grammar::TokenGrammar;
 use super::word_graph::WordGraph;
