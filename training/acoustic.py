@@ -48,9 +48,9 @@ class Block(nn.Module):
         self.conv, self.attn = Convolution(), Attention()
         self.mlp = nn.Sequential(nn.Linear(DIM, 4 * DIM), nn.SiLU(), nn.Linear(4 * DIM, DIM))
 
-    def forward(self, x, drop):
+    def forward(self, x):
         for norm, part in zip(self.norms, (self.conv, self.attn, self.mlp)):
-            x = x + F.dropout(part(norm(x)), drop, self.training)
+            x = x + part(norm(x))
         return x
 
 
@@ -65,12 +65,12 @@ class Acoustic(nn.Module):
         self.units_mid, self.units = nn.Linear(DIM, len(units.UNITS)), nn.Linear(DIM, len(units.UNITS))
         self.letters = nn.Linear(DIM, len(units.LETTERS))
 
-    def forward(self, x, drop=0.0):
+    def forward(self, x):
         x = x - x.amax(dim=(1, 2), keepdim=True) + PEAK
         x = F.silu(self.conv2(F.silu(self.conv1(x.transpose(1, 2))))).transpose(1, 2)
         mid = None
         for i, b in enumerate(self.blocks):
-            x = b(x, drop)
+            x = b(x)
             if i == BLOCKS // 2 - 1:
                 mid = x
         return self.norm(x), mid

@@ -197,7 +197,7 @@ class Augment:
     def _mask(self, x):
         r, (b, t, _) = self.rng, x.shape
         for i in range(b):
-            for _ in range(round(2 * self.strength)):
+            for _ in range(round(self.strength)):
                 w, s = int(r.integers(0, 12)), int(r.integers(0, t))
                 x[i, s: s + w] = x[i].mean()
                 w, s = int(r.integers(0, 10)), int(r.integers(0, N_MELS))

@@ -242,7 +242,7 @@ def main():
         for opt in opts:
             for g in opt.param_groups:
                 g["lr"] = lr
-        h, mid = net(x.to(device), drop=0.05)
+        h, mid = net(x.to(device))
         frames = lengths // stride
         loss_ctc, loss_letters = ctc(net.units(h), heard, frames), ctc(net.letters(h), spelt, frames)
         loss = loss_ctc + 0.3 * ctc(net.units_mid(mid), heard, frames) + 0.2 * loss_letters

@@ -43,11 +43,11 @@ class Block(nn.Module):
         self.mlp_ln = nn.LayerNorm(DIM)
         self.mlp = nn.Sequential(nn.Linear(DIM, 4 * DIM), nn.GELU(), nn.Linear(4 * DIM, DIM))
 
-    def forward(self, x, context=None, mask=None, drop=0.0):
-        x = x + F.dropout(self.attn(self.attn_ln(x), mask=mask), drop, self.training)
+    def forward(self, x, context=None, mask=None):
+        x = x + self.attn(self.attn_ln(x), mask=mask)
         if self.cross:
             x = x + self.cross_attn(self.cross_attn_ln(x), context)
-        return x + F.dropout(self.mlp(self.mlp_ln(x)), drop, self.training)
+        return x + self.mlp(self.mlp_ln(x))
 
 
 class Encoder(nn.Module):
@@ -64,12 +64,12 @@ class Encoder(nn.Module):
         self.units_mid, self.units = nn.Linear(DIM, len(units.UNITS)), nn.Linear(DIM, len(units.UNITS))
         self.letters = nn.Linear(DIM, len(units.LETTERS))
 
-    def forward(self, x, drop=0.0):
+    def forward(self, x):
         x = F.gelu(self.conv2(F.gelu(self.conv1(x.transpose(1, 2))))).transpose(1, 2)
         x = x + self.positional_embedding[: x.shape[1]]
         mid = None
         for i, b in enumerate(self.blocks):
-            x = b(x, drop=drop)
+            x = b(x)
             if i == 1:
                 mid = x
         return self.ln_post(x), mid
