@@ -12,8 +12,9 @@ use crate::facts::intent::{Lang, Slots};
 use super::clauses::{
     Clause, beginnings, clauses, conjunctions, edges, is_aside, is_statement, joined, resolved, spoken,
 };
-use super::meaning::{Candidate, Language, Understanding};
+use super::meaning::{Candidate, LATER, Language, Understanding};
 use super::normalise::normalise;
+use super::numbers;
 
 /// Commands in one breath.
 const COMMANDS_MAX: usize = 4;
@@ -140,10 +141,17 @@ impl Understanding {
                 })
             };
             let Some((first, said)) = whole.or_else(borrowed) else { continue };
+            if first[0].slots.contains_key(LATER) {
+                // "In ten minutes turn off the fan and close the curtains": both then, or nothing.
+                return None;
+            }
             let next = self.referent_of(&first, reader.language.lang);
             let alone = self.parts(reader, after, next.as_ref().or(referent), left - 1);
-            // "Turn off the lamp and the fan": the other way round.
+            // "Turn off the lamp and the fan": the other way round. A number goes on with the one before it.
             let rest = alone.or_else(|| {
+                if !numbers::at(after, 0).is_empty() {
+                    return None;
+                }
                 edges(&said, true, BORROWED_MAX).into_iter().find_map(|beginning| {
                     let command = one(reader, &joined(beginning, after), None)?;
                     (command[0].intent == first[0].intent).then(|| vec![command])
@@ -155,7 +163,8 @@ impl Understanding {
         }
         // Nothing is borrowed where no conjunction says that it goes on.
         beginnings(clause).into_iter().find_map(|at| {
-            let first = reader.read(stripped_end(&clause[..at]))?;
+            // 不用关灯 is no "never mind" and then a deed.
+            let first = reader.read(stripped_end(&clause[..at])).filter(|first| !first[0].slots.is_empty())?;
             Some([vec![first], self.parts(reader, &clause[at..], None, left - 1)?].concat())
         })
     }

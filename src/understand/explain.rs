@@ -219,7 +219,9 @@ fn words_for(why: &Contradiction, automaton: &Automaton) -> String {
         Contradiction::Elsewhere => "the thing that is named is not in the place that is named".to_owned(),
         Contradiction::OtherFloor => "the room that is named is not on the floor that is named".to_owned(),
         Contradiction::NoRoom => "it names no room, and in which room it was said is not known".to_owned(),
+        Contradiction::RuledOut => "it asks, makes an exception, or only sounds like a request".to_owned(),
         Contradiction::NoCommand => "what is to be done later is no command".to_owned(),
+        Contradiction::Nobody => "nobody has such a name".to_owned(),
         Contradiction::Context(key) if key == "area" => "in which room it was said is not known".to_owned(),
         Contradiction::Context(key) => format!("it requires another {key}"),
     }

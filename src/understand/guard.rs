@@ -30,9 +30,24 @@ const EXCEPTIONS: [&str; 7] = ["but", "except", "excepting", "excluding", "besid
 /// The same in Chinese.
 const EXCEPTIONS_HAN: [&str; 4] = ["除了", "除去", "以外", "只留"];
 /// What is said of things that are broken.
-const BROKEN: [&str; 6] = ["broken", "doesnt work", "not working", "wont turn", "wont open", "isnt working"];
+const BROKEN: [&str; 8] =
+    ["broken", "doesnt work", "not working", "wont turn", "wont open", "isnt working", "doesnt stop", "doesnt clean"];
 /// The same in Chinese.
-const BROKEN_HAN: [&str; 7] = ["不亮了", "坏了", "打不开", "关不掉", "关不上", "没反应", "不工作"];
+const BROKEN_HAN: [&str; 13] = [
+    "不亮了",
+    "坏了",
+    "打不开",
+    "关不掉",
+    "关不上",
+    "没反应",
+    "不工作",
+    "停不下",
+    "拉不上",
+    "不转",
+    "不停",
+    "不干净",
+    "没扫",
+];
 
 /// Words that say on, and off; those that turn a sentence round are in neither.
 const ON: [&str; 4] = ["on", "up", "打开", "开启"];
@@ -44,6 +59,9 @@ const ROUND: [&str; 38] = [
     "断", "用", "完", "关", "开着", "锁", "灭", "亮", "别让",
 ];
 
+/// What may be done to all things but one.
+const SWITCHING: [&str; 4] = ["HassTurnOn", "HassTurnOff", "HassLightSet", "HassSetPosition"];
+
 /// Longer names nobody says.
 const CONTACT_WORDS_MAX: usize = 3;
 
@@ -54,6 +72,57 @@ fn says(text: &str, words: &[&str]) -> bool {
     };
     words.iter().any(said)
 }
+
+/// Negations; "can't" and "no" are not among them ("I can't see", "there's no light in here").
+const NOT: [&str; 12] = [
+    "not",
+    "isnt",
+    "arent",
+    "dont",
+    "doesnt",
+    "shouldnt",
+    "mustnt",
+    "never",
+    "neither",
+    "no need",
+    "cannot be",
+    "cant be",
+];
+/// The same in Chinese.
+const NOT_HAN: [&str; 10] = ["别", "不要", "不用", "不能", "不许", "不准", "不想", "不应该", "没必要", "先不"];
+/// With these a negation asks for the deed.
+const NOT_AND_YET: [&str; 5] = ["dont forget", "dont you", "mind", "别忘", "不要忘"];
+/// Where something is negated that is off, closed or stopped, or shall be, nothing shall be switched off.
+const OFF_NEGATED: [&str; 16] = [
+    "off", "out", "down", "closed", "close", "shut", "stop", "stopped", "locked", "unlocked", "关", "停", "锁", "灭",
+    "熄", "拉",
+];
+/// Another day, or every day.
+const DAYS: [&str; 16] = [
+    "tomorrow",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "always",
+    "every day",
+    "明天",
+    "后天",
+    "以前",
+    "每天",
+    "周末",
+    "love",
+];
+/// How a scene is left, or not begun.
+const SCENE_LEFT: [&str; 12] =
+    ["cancel", "exit", "end", "stop", "quit", "no", "leave", "over", "退出", "关", "不", "取消"];
+/// A little more or less: no switching.
+const DEGREES: [&str; 8] = ["raise", "lower", "increase", "decrease", "almost", "调高", "调低", "调大"];
+/// Second thoughts.
+const WAIT: [&str; 4] = ["wait", "leave it", "不对", "算了"];
 
 /// Whether a text tells of a deed, or of when it would be done, and asks for none: to the classifier it looks like one.
 pub fn is_told(text: &[char]) -> bool {
@@ -86,9 +155,22 @@ pub fn is_han_question(text: &[char]) -> bool {
     (done || text.ends_with('吗') && begins(&SHOULD_HAN)) && !is_han_request(text.as_str())
 }
 
+/// Whether a Chinese text says when something shall be done, if that comes to pass: 天黑了再开灯.
+fn is_when(text: &[char]) -> bool {
+    text.windows(2).any(|w| matches!(w, ['了', '再' | '就']))
+}
+
 /// Whether a text begins as only requests do: 帮我关灯好吗 asks for a deed, not whether it is done.
 pub fn is_han_request(text: &str) -> bool {
     REQUESTS_HAN.iter().any(|w| text.starts_with(w))
+}
+
+/// Whether a template's reading counts for nothing: what is asked is not done (你把灯关了吗), no template knows
+/// exceptions, and nothing leaves the house because it sounds like a request (睡觉 is no 水饺).
+pub fn rules_out(text: &[char], intent: &str, misheard: u32) -> bool {
+    is_deed(intent) && (is_han_question(text) || is_when(text))
+        || SWITCHING.contains(&intent) && excepts(text)
+        || misheard > 1 && intent.starts_with("Tiebreak")
 }
 
 /// Whether a text names what is left out of a deed ("all lights but the hallway", 除了卧室): no template knows how.
@@ -124,7 +206,23 @@ pub fn contradicts(text: &[char], reading: &Hypothesis) -> bool {
         }
         _ => false,
     };
-    opposite || says(&text, &BROKEN) || says(&text, &BROKEN_HAN)
+    let is_switched = matches!(reading.intent.as_str(), "HassTurnOn" | "HassTurnOff" | "HassSetPosition")
+        || reading.intent.starts_with("HassVacuum");
+    opposite || says(&text, &BROKEN) || says(&text, &BROKEN_HAN) || is_switched && is_unwanted(&text, reading)
+}
+
+/// Whether words around a deed say that it shall not be done, or not now, or not so far.
+fn is_unwanted(text: &str, reading: &Hypothesis) -> bool {
+    let about = |domain| is_about(&reading.slots, domain);
+    let negated = (says(text, &NOT) || says(text, &NOT_HAN)) && !says(text, &NOT_AND_YET);
+    // "I don't want the fan on" and 台灯不用了 switch off; nothing else follows from what is negated.
+    let switches_off =
+        reading.intent == "HassTurnOff" && !says(text, &OFF_NEGATED) && !about("lock") && !about("cover");
+    negated && !switches_off
+        || says(text, &DAYS)
+        || says(text, &WAIT)
+        || about("scene") && says(text, &SCENE_LEFT)
+        || (about("climate") || about("fan") || about("cover")) && says(text, &DEGREES)
 }
 
 fn is_about(slots: &Slots, domain: &str) -> bool {
@@ -181,11 +279,25 @@ mod tests {
             ("shut the front door", "HassTurnOff", "lock.front_door"),
             ("把大门关上", "HassTurnOff", "lock.front_door"),
             ("台灯不亮了", "HassTurnOff", "light.kitchen"),
+            ("make sure the front door isnt unlocked", "HassTurnOff", "lock.front_door"),
+            ("别让大门开着", "HassTurnOff", "lock.front_door"),
+            ("make sure the garage door is not closed", "HassTurnOff", "cover.garage_door"),
+            ("make sure the fan isnt on", "HassTurnOn", "fan.bedroom"),
+            ("i dont want the fan off", "HassTurnOff", "fan.bedroom"),
+            ("空调不用关", "HassTurnOff", "climate.bedroom"),
+            ("别让风扇停下来", "HassTurnOff", "fan.bedroom"),
+            ("cancel movie night", "HassTurnOn", "scene.movie"),
+            ("lets have movie night tomorrow", "HassTurnOn", "scene.movie"),
+            ("lower the thermostat", "HassTurnOff", "climate.bedroom"),
+            ("turn off the kitchen light wait no leave it on", "HassTurnOff", "light.kitchen"),
         ] {
             assert!(contradicts(&words(text), &reading(intent, name)), "{text}");
         }
         for (text, intent, name) in [
             ("i dont want the fan on", "HassTurnOff", "fan.bedroom"),
+            ("台灯不用了", "HassTurnOff", "light.kitchen"),
+            ("dont forget to turn on the fan", "HassTurnOn", "fan.bedroom"),
+            ("i cant see anything in the kitchen", "HassTurnOn", "light.kitchen"),
             ("somebody left the lamp on", "HassTurnOff", "light.kitchen"),
             ("unlock the front door", "HassTurnOff", "lock.front_door"),
             ("把大门打开", "HassTurnOff", "lock.front_door"),

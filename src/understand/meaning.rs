@@ -36,7 +36,7 @@ const HYPOTHESES_MAX: usize = 8;
 const SHARPNESS: f32 = 2.0;
 
 /// The slot of a timer that holds what is to be done when it ends, in words. Home Assistant's name.
-const LATER: &str = "conversation_command";
+pub(super) const LATER: &str = "conversation_command";
 
 /// What texts mean in one home.
 pub struct Understanding {
@@ -65,6 +65,8 @@ pub(super) struct Language {
 pub(super) enum Contradiction {
     /// Half of what was said only sounds right: it was something else.
     Misheard,
+    /// It asks, names an exception, or would leave the house for what it only sounds like.
+    RuledOut,
     /// Slot (by number) was said twice, with two values.
     TwoValues(u32),
     /// The thing that was named is not in the place that was named.
@@ -75,6 +77,8 @@ pub(super) enum Contradiction {
     NoRoom,
     /// What is to be done later is no command.
     NoCommand,
+    /// Words that are no name stand where somebody is named.
+    Nobody,
     /// What the block requires of this context key is not so.
     Context(String),
 }
@@ -158,9 +162,6 @@ impl Understanding {
         if let Some((lang, candidates)) = best(false) {
             return (Some(lang), vec![share(candidates)]);
         }
-        if guard::excepts(&whole) {
-            return (lang, Vec::new());
-        }
         let breath = || tried().map(|l| (l.lang, self.breath(l, text, last))).find(|(_, found)| !found.is_empty());
         if let Some((lang, commands)) = breath() {
             return (Some(lang), commands.into_iter().map(share).collect());
@@ -210,10 +211,6 @@ impl Understanding {
                 // Free words match anything: what frames them must be as written.
                 continue;
             }
-            if misheard > 1 && intent.starts_with("Tiebreak") {
-                // Nothing leaves the house because it sounds like a request: 睡觉 is no 水饺.
-                continue;
-            }
             let found = Candidate { intent, slots, cost, misheard, free };
             match candidates.iter_mut().find(|c| c.intent == found.intent && c.slots == found.slots) {
                 Some(old) if old.cost <= cost => {}
@@ -221,11 +218,11 @@ impl Understanding {
                 None => candidates.push(found),
             }
         }
-        // 你把灯关了吗 asks, 帮我把灯关了好吗 does not.
-        let (asks, requests) = (guard::is_han_question(&text), guard::is_han_request(&String::from_iter(&text)));
+        // 帮我把灯关了好吗 asks for a deed, and not whether it is done.
         let deed = |c: &Candidate| guard::is_deed(&c.intent);
-        let some_deed = candidates.iter().any(deed);
-        candidates.retain(|c| if deed(c) { !asks } else { !(requests && some_deed) });
+        if guard::is_han_request(&String::from_iter(&text)) && candidates.iter().any(deed) {
+            candidates.retain(deed);
+        }
         candidates.sort_by(|a, b| a.cost.total_cmp(&b.cost).then_with(|| a.intent.cmp(&b.intent)));
         // Where free words begin and end is no ambiguity worth asking about: the cheapest reading of them counts.
         let mut free = BTreeSet::new();
@@ -244,6 +241,9 @@ impl Understanding {
             return Err(Contradiction::Misheard);
         }
         let block = &automaton.blocks[reading.block as usize];
+        if guard::rules_out(text, &block.intent, reading.misheard) {
+            return Err(Contradiction::RuledOut);
+        }
         let mut slots = block.slots.clone();
         let mut context: Vec<(&str, &str)> = Vec::new();
         let (mut entity, mut area, mut floor) = (None, None, None);
@@ -273,7 +273,7 @@ impl Understanding {
             // A slot said twice with two values is no command.
             let name = &automaton.slots[*slot as usize];
             if name == "contact" && matches!(filled, Filled::Words(from, to) if !guard::is_contact(&text[*from..*to])) {
-                return Err(Contradiction::NoCommand);
+                return Err(Contradiction::Nobody);
             }
             if slots.get(name).is_some_and(|old| *old != value) {
                 return Err(Contradiction::TwoValues(*slot));
