@@ -62,7 +62,7 @@ training/.cache/commands.npy:
 
 train-stt: training/.cache/synthetic_zh.npy training/.cache/commands.npy
 	cd training && $(abspath $(PYTHON)) lexicon.py
-	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --steps 14000 --strength 0.9 --sets synthetic_en,synthetic_en2,synthetic_zh,commands,commands
+	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --steps 18000 --strength 1 --sets synthetic_en,synthetic_en2,synthetic_en2,synthetic_zh,commands,commands
 	cd training && $(abspath $(PYTHON)) export_onnx.py
 	$(CARGO) build --release --locked
 	cd training && $(abspath $(PYTHON)) calibrate_stt.py --shared $(abspath $(TIEBREAK_DATA))

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -150,10 +151,19 @@ def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--checkpoint", default=str(synth.CACHE / "acoustic.pt"))
     a.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "models/stt-ctc.onnx")
+    a.add_argument("--average", type=Path, help="an earlier ONNX model: --share of its weights and the rest of the checkpoint's")
+    a.add_argument("--share", type=float, default=0.4)
     args = a.parse_args()
     ck = torch.load(args.checkpoint, weights_only=True)
     net = Acoustic()
     net.load_state_dict(ck["net"])
+    if args.average:
+        # Weights before and after one run lie in one valley; its middle hears new voices better than either end does
+        # (Wortsman et al., "Model soups", 2022).
+        read_onnx(earlier := copy.deepcopy(net), args.average)
+        with torch.no_grad():
+            for p, old in zip(net.parameters(), earlier.parameters()):
+                p.lerp_(old, args.share)
     net.eval()
     write_onnx(net, args.out, f"step {ck['step']}")
     check(net, args.out)
