@@ -98,7 +98,7 @@ const OFF_NEGATED: [&str; 16] = [
     "熄", "拉",
 ];
 /// Another day, or every day.
-const DAYS: [&str; 16] = [
+const DAYS: [&str; 15] = [
     "tomorrow",
     "monday",
     "tuesday",
@@ -114,11 +114,10 @@ const DAYS: [&str; 16] = [
     "以前",
     "每天",
     "周末",
-    "love",
 ];
 /// How a scene is left, or not begun.
-const SCENE_LEFT: [&str; 12] =
-    ["cancel", "exit", "end", "stop", "quit", "no", "leave", "over", "退出", "关", "不", "取消"];
+const SCENE_LEFT: [&str; 13] =
+    ["cancel", "exit", "end", "stop", "quit", "no", "leave", "over", "love", "退出", "关", "不", "取消"];
 /// A little more or less: no switching.
 const DEGREES: [&str; 8] = ["raise", "lower", "increase", "decrease", "almost", "调高", "调低", "调大"];
 /// Second thoughts.
