@@ -122,9 +122,12 @@ class Data:
         j = max(0, min(len(self.synthetic) - 1, i - n * 2))
         window = self.synthetic[j: i + n * 2 + 1]
         rows = [(*r[:3], self._sound(r), r[4]) for r in (self.rng.choice(window) for _ in range(n - n_people))]
-        while len(rows) < n:
+        # Where every recording is longer than these sentences, the batch does without.
+        for _ in range(50 * n_people):
+            if len(rows) == n:
+                break
             r = self._joined()
-            if len(r[3]) <= length * 1.25 and len(r[3]) > 12:
+            if 12 < len(r[3]) <= length * 1.25:
                 rows.append(r)
         x, lengths = self.augment([r[3] for r in rows], self.frames_max)
         return x, lengths, [r[4][0] for r in rows], [r[4][1] for r in rows], [(r[0], r[1]) for r in rows]
