@@ -53,10 +53,10 @@ const BROKEN_HAN: [&str; 13] = [
 const ON: [&str; 4] = ["on", "up", "打开", "开启"];
 const OFF: [&str; 9] = ["off", "out", "down", "关掉", "关闭", "关上", "关了", "熄", "停"];
 /// Words with which "on" may mean off, and the other way round: "nobody needs the lamp on".
-const ROUND: [&str; 38] = [
+const ROUND: [&str; 37] = [
     "dont", "not", "no", "never", "nobody", "stop", "end", "kill", "cut", "enough", "done", "without", "still", "left",
     "leave", "forgot", "been", "too", "close", "shut", "disable", "need", "back", "不", "别", "没", "忘", "还", "太",
-    "断", "用", "完", "关", "开着", "锁", "灭", "亮", "别让",
+    "断", "用", "完", "关", "开着", "锁", "灭", "亮",
 ];
 
 /// What may be done to all things but one.
@@ -118,8 +118,8 @@ const DAYS: [&str; 15] = [
 /// How a scene is left, or not begun.
 const SCENE_LEFT: [&str; 13] =
     ["cancel", "exit", "end", "stop", "quit", "no", "leave", "over", "love", "退出", "关", "不", "取消"];
-/// A little more or less: no switching.
-const DEGREES: [&str; 8] = ["raise", "lower", "increase", "decrease", "almost", "调高", "调低", "调大"];
+/// A little more or less of what a climate or a fan does: no switching. Curtains are raised and lowered all the way.
+const DEGREES: [&str; 7] = ["raise", "lower", "increase", "decrease", "调高", "调低", "调大"];
 /// Second thoughts.
 const WAIT: [&str; 4] = ["wait", "leave it", "不对", "算了"];
 
@@ -221,7 +221,8 @@ fn is_unwanted(text: &str, reading: &Hypothesis) -> bool {
         || says(text, &DAYS)
         || says(text, &WAIT)
         || about("scene") && says(text, &SCENE_LEFT)
-        || (about("climate") || about("fan") || about("cover")) && says(text, &DEGREES)
+        || (about("climate") || about("fan")) && says(text, &DEGREES)
+        || about("cover") && says(text, &["almost"])
 }
 
 fn is_about(slots: &Slots, domain: &str) -> bool {
@@ -288,6 +289,7 @@ mod tests {
             ("cancel movie night", "HassTurnOn", "scene.movie"),
             ("lets have movie night tomorrow", "HassTurnOn", "scene.movie"),
             ("lower the thermostat", "HassTurnOff", "climate.bedroom"),
+            ("close the curtain almost all the way", "HassTurnOff", "cover.living_room_curtain"),
             ("turn off the kitchen light wait no leave it on", "HassTurnOff", "light.kitchen"),
         ] {
             assert!(contradicts(&words(text), &reading(intent, name)), "{text}");
@@ -295,6 +297,7 @@ mod tests {
         for (text, intent, name) in [
             ("i dont want the fan on", "HassTurnOff", "fan.bedroom"),
             ("台灯不用了", "HassTurnOff", "light.kitchen"),
+            ("lower the curtain please", "HassTurnOff", "cover.living_room_curtain"),
             ("dont forget to turn on the fan", "HassTurnOn", "fan.bedroom"),
             ("i cant see anything in the kitchen", "HassTurnOn", "light.kitchen"),
             ("somebody left the lamp on", "HassTurnOff", "light.kitchen"),
