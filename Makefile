@@ -6,7 +6,7 @@ TEST_PACKAGES := mosquitto espeak-ng flite
 TRAINING_PACKAGES := python3-venv python3-dev g++
 PYTHON ?= .venv/bin/python
 
-.PHONY: demo test build packages test-packages fmt clippy doc fixtures venv train-stt train-whisper train-wake train-intent test-training clean
+.PHONY: demo test build install uninstall packages test-packages fmt clippy doc fixtures venv train-stt train-whisper train-wake train-intent test-training clean
 
 DEMO := audio-fixtures/en-turn-on-kitchen-light.flac audio-fixtures/en-bedroom-light-off.flac audio-fixtures/zh-living-room-light-off.flac audio-fixtures/zh-ceiling-light-on.flac audio-fixtures/zh-bedside-lamp-on.flac audio-fixtures/noise-tap.flac
 
@@ -18,6 +18,29 @@ demo: build
 
 build: packages
 	$(CARGO) build --release --locked
+
+# As a system service (docs/raspberry-pi.md). What is in $(ETC) already is left as it is.
+DESTDIR ?=
+PREFIX ?= /usr/local
+BINARY ?= target/release/tiebreak
+ETC := $(DESTDIR)/etc/tiebreak
+UNIT := $(DESTDIR)/etc/systemd/system/tiebreak.service
+install:
+	@test -x $(BINARY) || { echo "First: make build" >&2; exit 1; }
+	$(SUDO) install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/tiebreak
+	[ -n "$(DESTDIR)" ] || getent passwd tiebreak >/dev/null || $(SUDO) useradd --system --user-group --groups audio --no-create-home --home-dir /var/lib/tiebreak --shell /usr/sbin/nologin tiebreak
+	$(SUDO) install -d -m 755 $(ETC) $(dir $(UNIT))
+	for f in deploy/tiebreak.toml audio-fixtures/home.toml; do [ -e $(ETC)/$$(basename $$f) ] || $(SUDO) install -m 640 $$f $(ETC)/; done
+	[ -n "$(DESTDIR)" ] || $(SUDO) chgrp tiebreak $(ETC)/*.toml
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' deploy/tiebreak.service | $(SUDO) install -m 644 /dev/stdin $(UNIT)
+	@echo; echo "Describe your house in $(ETC)/home.toml, then:"
+	@echo "  $(PREFIX)/bin/tiebreak check --config $(ETC)/tiebreak.toml"
+	@echo "  systemctl daemon-reload && systemctl enable --now tiebreak && journalctl -fu tiebreak"
+
+uninstall:
+	[ -n "$(DESTDIR)" ] || $(SUDO) systemctl disable --now tiebreak || true
+	$(SUDO) rm -f $(DESTDIR)$(PREFIX)/bin/tiebreak $(UNIT)
+	@echo "$(ETC) and $(DESTDIR)/var/lib/tiebreak are left."
 
 test: packages test-packages
 	$(CARGO) fmt --check
@@ -60,10 +83,20 @@ training/.cache/synthetic_zh.npy:
 training/.cache/commands.npy:
 	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name commands --en 9000 --zh 3500 --seed 6 --transformed 0.45 --commands 0.65
 
-train-stt: training/.cache/synthetic_zh.npy training/.cache/commands.npy
+# A first model, which cuts the readings into phrases and teaches the second one.
+SENTENCES := synthetic_en,synthetic_en2,synthetic_en2,synthetic_zh,commands,commands
+training/.cache/first.onnx: training/.cache/synthetic_zh.npy training/.cache/commands.npy
 	cd training && $(abspath $(PYTHON)) lexicon.py
-	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --steps 18000 --strength 1 --sets synthetic_en,synthetic_en2,synthetic_en2,synthetic_zh,commands,commands
-	cd training && $(abspath $(PYTHON)) export_onnx.py
+	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --steps 18000 --strength 1 --sets $(SENTENCES)
+	cd training && $(abspath $(PYTHON)) export_onnx.py --out .cache/first.onnx
+
+training/.cache/phrases.npy: training/.cache/first.onnx
+	cd training && $(abspath $(PYTHON)) phrases.py --shared $(abspath $(TIEBREAK_DATA)) --model .cache/first.onnx
+
+train-stt: training/.cache/phrases.npy
+	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --checkpoint .cache/taught.pt --steps 4000 --strength 1 --seed 21 --ready \
+	  --init .cache/first.onnx --teacher .cache/first.onnx --sets $(SENTENCES),phrases,phrases,phrases,phrases,phrases
+	cd training && $(abspath $(PYTHON)) export_onnx.py --checkpoint .cache/taught.pt
 	$(CARGO) build --release --locked
 	cd training && $(abspath $(PYTHON)) calibrate_stt.py --shared $(abspath $(TIEBREAK_DATA))
 
@@ -86,6 +119,9 @@ test-training: test-packages venv
 	  $(abspath $(PYTHON)) lexicon.py --smoke --out $(SMOKE)/english.lexicon && \
 	  $(abspath $(PYTHON)) train_stt.py acoustic --steps 4 --sets synthetic_en,synthetic_zh && \
 	  $(abspath $(PYTHON)) export_onnx.py --out $(SMOKE)/stt-ctc.onnx && \
+	  $(abspath $(PYTHON)) -m doctest phrases.py && \
+	  $(abspath $(PYTHON)) phrases.py --smoke --model $(SMOKE)/stt-ctc.onnx && \
+	  $(abspath $(PYTHON)) train_stt.py acoustic --checkpoint $(SMOKE)/taught.pt --steps 2 --ready --init $(SMOKE)/stt-ctc.onnx --teacher $(SMOKE)/stt-ctc.onnx --sets synthetic_en,phrases && \
 	  $(abspath $(PYTHON)) train_stt.py whisper --steps 4 --decoder-from 2 && \
 	  $(abspath $(PYTHON)) export_ggml.py --out $(SMOKE)/stt.ggml.bin && \
 	  $(abspath $(PYTHON)) train_wake.py --smoke && \

@@ -14,6 +14,8 @@ import units
 STRIDE, DIM, HEADS, BLOCKS, KERNEL = 3, 192, 4, 6, 11
 # What the loudest feature of every recording is moved to: how near a speaker is, is nothing to learn.
 PEAK = 0.75
+# Frames over which a band's level is averaged before the lowest one is its noise floor (Martin 2001, "minimum statistics").
+FLOOR_FRAMES, FLOOR_HOP = 15, 5
 
 
 class Attention(nn.Module):
@@ -55,11 +57,17 @@ class Block(nn.Module):
 
 
 class Acoustic(nn.Module):
-    """[B, T, 80] features -> hidden states [B, ceil(T / STRIDE), DIM], and those of the middle block."""
+    """[B, T, 80] features -> hidden states [B, ceil(T / STRIDE), DIM], and those of the middle block.
+
+    The first layer is told each band's noise floor and mean over the whole recording, so that it can see what rises
+    above the noise, and what the microphone and the room do to all of it.
+    """
 
     def __init__(self):
         super().__init__()
         self.conv1, self.conv2 = nn.Conv1d(80, DIM, 3, padding=1), nn.Conv1d(DIM, DIM, 5, stride=STRIDE, padding=2)
+        self.background = nn.Linear(160, DIM, bias=False)
+        nn.init.zeros_(self.background.weight)
         self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
         self.norm = nn.LayerNorm(DIM)
         self.units_mid, self.units = nn.Linear(DIM, len(units.UNITS)), nn.Linear(DIM, len(units.UNITS))
@@ -67,7 +75,10 @@ class Acoustic(nn.Module):
 
     def forward(self, x):
         x = x - x.amax(dim=(1, 2), keepdim=True) + PEAK
-        x = F.silu(self.conv2(F.silu(self.conv1(x.transpose(1, 2))))).transpose(1, 2)
+        x = x.transpose(1, 2)
+        levels = F.avg_pool1d(x, FLOOR_FRAMES, FLOOR_HOP, FLOOR_FRAMES // 2, count_include_pad=False)
+        background = self.background(torch.cat([levels.amin(-1), levels.mean(-1)], -1))
+        x = F.silu(self.conv2(F.silu(self.conv1(x) + background[:, :, None]))).transpose(1, 2)
         mid = None
         for i, b in enumerate(self.blocks):
             x = b(x)

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import synth
 import units
-from acoustic import DIM, HEADS, PEAK, STRIDE, Acoustic
+from acoustic import DIM, FLOOR_FRAMES, FLOOR_HOP, HEADS, PEAK, STRIDE, Acoustic
 
 FRAMES_MAX = 1500  # 15 s: longer sentences are no commands
 
@@ -77,7 +77,12 @@ def write_onnx(net, path, note):
     g = Graph()
     x = g.op("Sub", "features", g.op("ReduceMax", "features", axes=[1, 2]))
     x = g.turned(g.op("Add", x, g.op("Constant", value_float=PEAK)))
-    x = g.silu(g.conv(x, net.conv1))
+    pad = FLOOR_FRAMES // 2
+    levels = g.op("AveragePool", x, kernel_shape=[FLOOR_FRAMES], strides=[FLOOR_HOP], pads=[pad, pad], count_include_pad=0)
+    background = g.op("Concat", g.op("ReduceMin", levels, axes=[2]), g.op("ReduceMean", levels, axes=[2]), axis=1)
+    # [1, 160, 1] by the weights turned: [1, DIM, 1]
+    background = g.op("MatMul", g.weight(net.background.weight), background)
+    x = g.silu(g.op("Add", g.conv(x, net.conv1), background))
     x = g.turned(g.silu(g.conv(x, net.conv2, strides=[STRIDE])))
     for b in net.blocks:
         x = g.op("Add", x, g.convolution(g.norm(x, b.norms[0]), b.conv))
@@ -116,6 +121,7 @@ def read_onnx(net, path):
             t.copy_(a.T if a.dim() == 2 else a)
 
     with torch.no_grad():
+        net.background.weight.copy_(next(arrays))
         for conv in (net.conv1, net.conv2):
             fill(conv.weight, conv.bias)
         for b in net.blocks:

@@ -1,9 +1,8 @@
 """Whisper's log-mel features, and augmentation in the mel-power domain.
 
-Rooms, noise, levels, microphones, rates and vocal-tract lengths are simulated on mel power rather than on
-samples: a batch costs milliseconds, so every epoch hears every sentence in another room.  Power adds where
-sounds add (in expectation), a late-reverberation tail is an exponential decay of each band's envelope, a
-microphone is a gain per band, and a vocal tract is a warp of the mel axis.
+Noise, levels, microphones, rates and vocal-tract lengths are simulated on mel power rather than on samples: a
+batch costs milliseconds, so every epoch hears every sentence otherwise.  Power adds where sounds add, but for
+what their phases make of it; a microphone is a gain per band, and a vocal tract is a warp of the mel axis.
 """
 
 import math
@@ -12,6 +11,8 @@ import numpy as np
 import torch
 
 RATE, N_FFT, HOP, N_MELS = 16000, 400, 160, 80
+# Of a mel band of noise within one frame, independent parts: some 1 to 8, the higher the more.
+FREEDOM = np.linspace(1, 8, N_MELS)
 
 
 def mel_filters():
@@ -83,7 +84,7 @@ def _warp_matrix(factors):
 
 
 class Augment:
-    """Random rooms, noises, microphones, rates and levels for a batch of log10 mel arrays."""
+    """Random noises, microphones, rates and levels for a batch of log10 mel arrays."""
 
     def __init__(self, noises, seed):
         self.noises = noises  # list of float16 [frames, 80] log10 mel
@@ -91,52 +92,36 @@ class Augment:
         self.strength = 1.0  # 0: only the level changes, which the acoustic model takes back; raised by the trainer once the network hears something
 
     def __call__(self, arrays, frames_max):
-        """arrays: list of [t, 80] log10 mel -> (features [B, T, 80] normalised, true lengths in frames)."""
+        """arrays: list of [2, t, 80] log10 mel, dry and as its room has it.
+
+        Returns features [B, T, 80] of what is heard, those of the dry sound at the same rate and in the same voice,
+        both normalised, and the true lengths in frames.
+        """
         r = self.rng
         out = []
         for a in arrays:
             a = torch.from_numpy(a.astype(np.float32))
             rate = math.exp(r.uniform(-0.2, 0.2)) if r.random() < 0.7 * self.strength else 1.0
-            t = int(min(len(a) * rate, frames_max - 12))
-            a = torch.nn.functional.interpolate(a.T[None], size=max(t, 8), mode="linear", align_corners=False)[0].T
+            t = int(min(a.shape[1] * rate, frames_max - 12))
+            a = torch.nn.functional.interpolate(a.mT, size=max(t, 8), mode="linear", align_corners=False).mT
             out.append(a)
-        lead = [int(r.integers(0, max(2, min(40, frames_max - len(a) - 6)))) if r.random() < 0.8 else 0 for a in out]
+        lead = [int(r.integers(0, max(2, min(40, frames_max - a.shape[1] - 6)))) if r.random() < 0.8 else 0 for a in out]
         tail = [int(r.integers(3, 45)) for _ in out]
-        total = min(frames_max, max(len(a) + l + t for a, l, t in zip(out, lead, tail)))
+        total = min(frames_max, max(a.shape[1] + l + t for a, l, t in zip(out, lead, tail)))
         total += total % 2
-        x = torch.full((len(out), total, N_MELS), -10.0)
+        x = torch.full((2, len(out), total, N_MELS), -10.0)
         lengths = []
         for i, a in enumerate(out):
-            a = a[: total - lead[i]]
-            x[i, lead[i]: lead[i] + len(a)] = a
-            lengths.append(min(total, lead[i] + len(a) + 6))
+            a = a[:, : total - lead[i]]
+            x[:, i, lead[i]: lead[i] + a.shape[1]] = a
+            lengths.append(min(total, lead[i] + a.shape[1] + 6))
         b = len(out)
         warp = r.uniform(-0.13, 0.13, (b, 1)) + r.normal(0, 0.02, (b, 5))
-        x = torch.bmm(x, _warp_matrix(torch.from_numpy(np.exp(self.strength * warp).astype(np.float32))).transpose(1, 2))
-        p = 10.0 ** x
-        p = self._room(p)
-        p = self._noise(p)
+        dry, heard = x @ _warp_matrix(torch.from_numpy(np.exp(self.strength * warp).astype(np.float32))).mT
+        p = self._noise(10.0 ** heard)
         log = torch.log10(p.clamp(min=1e-10)) + self._microphone(b)
         log = log + torch.from_numpy(r.uniform(-3.5, 1.0, (b, 1, 1)).astype(np.float32))
-        x = normalise(log.clamp(min=-10))
-        return self._mask(x), torch.tensor(lengths)
-
-    def _room(self, p):
-        """Late reverberation: y[t] = x[t] + k * tail[t], the tail decaying with the room's RT60."""
-        r, b = self.rng, len(p)
-        wet = torch.from_numpy((r.random(b) < 0.3 * self.strength).astype(np.float32))
-        rt60 = torch.from_numpy(r.uniform(0.15, 0.9, b).astype(np.float32))
-        decay = 10 ** (-6 * 0.01 / rt60)  # power, per 10 ms frame
-        drr = torch.from_numpy(10 ** (-r.uniform(-6, 14, b).astype(np.float32) / 10))  # tail over direct
-        n = 60
-        k = decay[:, None] ** torch.arange(n)
-        k = k / k.sum(1, keepdim=True) * (drr * wet)[:, None]
-        k[:, 0] += 1
-        bands = p.transpose(1, 2).reshape(1, b * N_MELS, -1)
-        y = torch.nn.functional.conv1d(
-            torch.nn.functional.pad(bands, (n - 1, 0)), k.flip(1).repeat_interleave(N_MELS, 0)[:, None], groups=b * N_MELS
-        )
-        return y.reshape(b, N_MELS, -1).transpose(1, 2)
+        return self._mask(normalise(log.clamp(min=-10))), normalise(dry), torch.tensor(lengths)
 
     def _noise(self, p):
         """Recorded noise, the other sentences of the batch talking at once, or noise of a random spectrum."""
@@ -161,7 +146,10 @@ class Augment:
                     n = n * 10 ** (r.uniform(-2.5, 2.5) * torch.linspace(-0.5, 0.5, N_MELS))
             speech = p[i].sum(1)
             level = speech[speech > speech.max() * 1e-3].mean()
-            p[i] += n * (level / n.sum(1).mean().clamp(min=1e-12)) * 10 ** (-snr / 10)
+            n = n * (level / n.sum(1).mean().clamp(min=1e-12)) * 10 ** (-snr / 10)
+            # Two sounds in one band help or hinder each other as their phases fall.
+            phase = torch.from_numpy((r.standard_normal((t, N_MELS)) / np.sqrt(2 * FREEDOM)).astype(np.float32))
+            p[i] += n + 2 * torch.sqrt(p[i] * n) * phase.clamp(-0.95, 0.95)
         return p
 
     def _random_noise(self, t):
@@ -174,9 +162,7 @@ class Augment:
             for a, n in ((spectrum, N_MELS), (level, t))
         )
         n = 10 ** (spectrum + level[:, None])
-        # A mel band of white noise has some 1 to 8 degrees of freedom within a frame, the higher the more.
-        freedom = np.linspace(1, 8, N_MELS)
-        n = n * torch.from_numpy(r.gamma(freedom, 1 / freedom, (t, N_MELS)).astype(np.float32))
+        n = n * torch.from_numpy(r.gamma(FREEDOM, 1 / FREEDOM, (t, N_MELS)).astype(np.float32))
         if r.random() < 0.3:
             n[:, r.integers(0, 30, 3)] *= 10 ** r.uniform(0.5, 2)
         return n

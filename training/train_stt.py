@@ -30,6 +30,8 @@ from acoustic import STRIDE, Acoustic
 EASY_STEPS, HARD_STEPS = 800, 6000  # a network that hears something already skips both: --ready
 # Share of each batch that are recordings of people.
 PEOPLE = 0.22
+# A teacher whose own loss per label is more than this mishears the recording, and is not asked.
+TAUGHT_LOSS_MAX = 0.25
 
 
 class Data:
@@ -64,8 +66,10 @@ class Data:
         return [(*d[:3], (d[3], w[3])) for d, w in zip(dry, wet, strict=True)]
 
     def _sound(self, row):
-        """The row's log-mel, in a room as often as not at full strength."""
-        return np.asarray(row[3][self.rng.random() < 0.5 * self.augment.strength])
+        """[2, t, 80]: the row's log-mel, dry and as it is heard, which is in a room as often as not at full strength."""
+        dry, wet = row[3]
+        heard = wet if self.rng.random() < 0.5 * self.augment.strength else dry
+        return np.stack([np.pad(dry, ((0, len(heard) - len(dry)), (0, 0)), constant_values=-10), heard])
 
     def _label(self, text, who):
         if who.startswith("cmn-chen-wang"):  # single syllables, written in pinyin
@@ -86,26 +90,26 @@ class Data:
         frames, label, text, total = [], ([], []), "", 0
         for p in parts:
             a = self._sound(p)
-            if total + len(a) > self.frames_max - 60:
+            if total + a.shape[1] > self.frames_max - 60:
                 break
             if frames:
                 gap = self.rng.randint(0, 12)
-                frames.append(np.full((gap, 80), -6.0, np.float16))
+                frames.append(np.full((2, gap, 80), -6.0, np.float16))
                 if p[1] != "zh" and parts[0][1] != "zh":
                     label[1].append(units.LETTER_ID[" "])
                 cut = self.rng.randint(0, 5)  # recordings are trimmed with 60 ms around: take some of it off
-                frames[-2], a = frames[-2][: len(frames[-2]) - cut], a[cut:]
+                frames[-2], a = frames[-2][:, : frames[-2].shape[1] - cut], a[:, cut:]
             frames.append(a)
             for whole, part in zip(label, p[4]):
                 whole += part
             text = None if text is None or p[0] is None else units.normalise(text + " " + units.normalise(p[0]))
-            total += len(a)
+            total += a.shape[1]
         if not frames:
             return self._joined()
-        return (text, parts[0][1], "joined", np.concatenate(frames), label)
+        return (text, parts[0][1], "joined", np.concatenate(frames, 1), label)
 
     def batch(self, step, seconds=50.0):
-        """About `seconds` of speech: arrays augmented, lengths, units, letters, (text, language).
+        """About `seconds` of speech: what is heard, the same dry, lengths, units, letters, (text, language).
 
         The first EASY_STEPS hear short, clean utterances: CTC finds its first alignments there, where long
         noisy ones leave it on the plateau of blanks. Rooms, noise and microphones grow until HARD_STEPS, and
@@ -127,10 +131,10 @@ class Data:
             if len(rows) == n:
                 break
             r = self._joined()
-            if 12 < len(r[3]) <= length * 1.25:
+            if 12 < r[3].shape[1] <= length * 1.25:
                 rows.append(r)
-        x, lengths = self.augment([r[3] for r in rows], self.frames_max)
-        return x, lengths, [r[4][0] for r in rows], [r[4][1] for r in rows], [(r[0], r[1]) for r in rows]
+        x, dry, lengths = self.augment([r[3] for r in rows], self.frames_max)
+        return x, dry, lengths, [r[4][0] for r in rows], [r[4][1] for r in rows], [(r[0], r[1]) for r in rows]
 
 
 def decoder_batch(texts, tokens, index):
@@ -187,10 +191,27 @@ def evaluate(net, name, limit=160):
 
 def ctc(logits, labels, frames):
     """Mean loss per label; logits [B, T, units]."""
+    sizes = torch.tensor([len(l) for l in labels])
+    return (ctc_each(F.log_softmax(logits, -1), labels, frames) * sizes).sum() / sizes.sum()
+
+
+def ctc_each(log_probs, labels, frames):
+    """Loss per label of each recording [B]; log_probs [B, T, units]."""
     flat = torch.tensor([u for l in labels for u in l])
     sizes = torch.tensor([len(l) for l in labels])
-    lp = F.log_softmax(logits, -1).transpose(0, 1)
-    return F.ctc_loss(lp, flat, frames.clamp(max=logits.shape[1]), sizes, zero_infinity=True, reduction="sum") / sizes.sum()
+    loss = F.ctc_loss(log_probs.transpose(0, 1), flat, frames.clamp(max=log_probs.shape[1]), sizes, zero_infinity=True, reduction="none")
+    return loss / sizes
+
+
+def distance(logits, wanted, frames, labels):
+    """Kullback-Leibler divergence of `wanted` (log-probabilities) from the logits, per label; both [B, T, units].
+
+    Where `wanted` is not what was said, it counts for nothing.
+    """
+    each = (wanted.exp() * (wanted - F.log_softmax(logits, -1))).sum(-1)
+    right = ctc_each(wanted, labels, frames) < TAUGHT_LOSS_MAX
+    heard = (torch.arange(each.shape[1])[None] < frames[:, None]) & right[:, None]
+    return each[heard].sum() / sum(map(len, labels))
 
 
 def main():
@@ -206,6 +227,7 @@ def main():
     a.add_argument("--checkpoint", help="default: .cache/MODEL.pt")
     a.add_argument("--init", help="without a checkpoint, start from the weights of this ONNX model (acoustic only)")
     a.add_argument("--ready", action="store_true", help="the weights hear something already: no easy steps first")
+    a.add_argument("--teacher", help="an ONNX model that hears everything dry; what it hears there is learnt in rooms and noise, too (acoustic only)")
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--eval-sets", default="held_out,people_held_out")
     args = a.parse_args()
@@ -233,6 +255,12 @@ def main():
     elif args.init:
         export_onnx.read_onnx(net, args.init)
         print("weights of", args.init)
+    teacher = None
+    if args.teacher:
+        # After Li et al., "Large-Scale Domain Adaptation via Teacher-Student Learning" (2017): where each sound is
+        # need not be found out in the noise again.
+        export_onnx.read_onnx(teacher := Acoustic(), args.teacher)
+        teacher = teacher.to(device).eval()
     data = Data(args.sets.split(","), args.seed + step, frames_max, args.strength, args.ready)
     evals = [s for s in args.eval_sets.split(",") if s and (synth.CACHE / f"{s}.npy").exists()]
     print(f"{sum(p.numel() for p in w.parameters()) / 1e6:.2f} M parameters on {device}, {len(data.synthetic)} sentences, {len(data.people)} recordings")
@@ -240,7 +268,7 @@ def main():
     mean, t0 = {}, time.time()
     bar = tqdm(total=args.steps, initial=step, mininterval=5)
     while step < args.steps:
-        x, lengths, heard, spelt, texts = data.batch(step)
+        x, dry, lengths, heard, spelt, texts = data.batch(step)
         lr = args.lr * min(1, (step + 1) / 400) * min(1, (args.steps - step) / (0.4 * args.steps))
         for opt in opts:
             for g in opt.param_groups:
@@ -250,6 +278,12 @@ def main():
         loss_ctc, loss_letters = ctc(net.units(h), heard, frames), ctc(net.letters(h), spelt, frames)
         loss = loss_ctc + 0.3 * ctc(net.units_mid(mid), heard, frames) + 0.2 * loss_letters
         now = {"ctc": loss_ctc.item(), "letters": loss_letters.item()}
+        if teacher:
+            with torch.no_grad():
+                wanted = F.log_softmax(teacher.units(teacher(dry.to(device))[0]), -1)
+            taught = distance(net.units(h), wanted, frames, heard)
+            loss = loss + taught + 0.3 * distance(net.units_mid(mid), wanted, frames, heard)
+            now["taught"] = taught.item()
         if decoder and step >= args.decoder_from:
             tx, ty = decoder_batch(texts, tokens, decoder.index)
             logits = decoder(tx.to(device), h)

@@ -17,8 +17,14 @@ pub const WINDOW: usize = 400;
 pub const HOP: usize = 160;
 /// Mel bands in a frame.
 pub const BANDS: usize = 80;
+/// Frames over which [`background`] takes a mean, and frames from one such stretch to the next.
+const BACKGROUND_FRAMES: usize = 15;
+const BACKGROUND_HOP: usize = 5;
 /// log10 of the least power that is told from silence.
 pub const FLOOR: f32 = -10.0;
+
+/// The spectrum of one window, 0 to 8 kHz in steps of 40 Hz.
+pub type Spectrum = [Complex<f32>; WINDOW / 2 + 1];
 
 /// log10 of the mel power of 10 ms, band 0 the lowest.
 pub type Frame = [f32; BANDS];
@@ -35,9 +41,7 @@ pub struct LogMel {
     hann: Vec<f32>,
     bands: Vec<Band>,
     windowed: Vec<f32>,
-    spectrum: Vec<Complex<f32>>,
     scratch: Vec<Complex<f32>>,
-    power: Vec<f32>,
 }
 
 impl Default for LogMel {
@@ -53,20 +57,12 @@ impl LogMel {
         let hann = (0..WINDOW)
             .map(|i| (0.5 - 0.5 * (2.0 * std::f64::consts::PI * i as f64 / WINDOW as f64).cos()) as f32)
             .collect();
-        Self {
-            hann,
-            bands: slaney_bands(),
-            windowed: fft.make_input_vec(),
-            spectrum: fft.make_output_vec(),
-            scratch: fft.make_scratch_vec(),
-            power: vec![0.0; WINDOW / 2 + 1],
-            fft,
-        }
+        Self { hann, bands: slaney_bands(), windowed: fft.make_input_vec(), scratch: fft.make_scratch_vec(), fft }
     }
 
-    /// Raw log10 mel power of 16 kHz mono samples, `samples.len() / 160` frames; frame `t` is centred at sample
-    /// `t * 160`. Fewer than 400 samples are padded with zeros to 400 (2 frames), as in training.
-    pub fn compute(&mut self, samples: &[f32]) -> Vec<Frame> {
+    /// Spectra of 16 kHz mono samples, `samples.len() / 160` of them; number `t` is centred at sample `t * 160`.
+    /// Fewer than 400 samples are padded with zeros to 400 (2 spectra), as in training.
+    pub fn spectra(&mut self, samples: &[f32]) -> Vec<Spectrum> {
         let len = samples.len().max(WINDOW);
         let at = |i: usize| samples.get(i).copied().unwrap_or(0.0);
         let mut window = [0.0; WINDOW];
@@ -86,25 +82,34 @@ impl LogMel {
                         };
                     }
                 }
-                self.frame(&window)
+                self.spectrum(&window)
             })
             .collect()
     }
 
-    /// One frame from one window. Allocates nothing.
-    fn frame(&mut self, window: &[f32; WINDOW]) -> Frame {
+    /// Raw log10 mel power of each spectrum.
+    pub fn frames(&self, spectra: &[Spectrum]) -> Vec<Frame> {
+        spectra.iter().map(|s| self.frame(s)).collect()
+    }
+
+    /// The spectrum of one window. Allocates nothing.
+    fn spectrum(&mut self, window: &[f32; WINDOW]) -> Spectrum {
         for ((y, x), h) in self.windowed.iter_mut().zip(window).zip(&self.hann) {
             *y = x * h;
         }
+        let mut spectrum = [Complex::ZERO; WINDOW / 2 + 1];
         self.fft
-            .process_with_scratch(&mut self.windowed, &mut self.spectrum, &mut self.scratch)
-            .expect("the three buffers were made by the plan, so their lengths fit");
-        for (p, c) in self.power.iter_mut().zip(&self.spectrum) {
-            *p = c.norm_sqr();
-        }
+            .process_with_scratch(&mut self.windowed, &mut spectrum, &mut self.scratch)
+            .expect("the three buffers have the lengths of the plan");
+        spectrum
+    }
+
+    /// One frame from one spectrum. Allocates nothing.
+    fn frame(&self, spectrum: &Spectrum) -> Frame {
+        let power = spectrum.map(|c| c.norm_sqr());
         let mut frame = [FLOOR; BANDS];
         for (y, band) in frame.iter_mut().zip(&self.bands) {
-            let sum: f32 = self.power[band.first..].iter().zip(&band.weights).map(|(p, w)| p * w).sum();
+            let sum: f32 = power[band.first..].iter().zip(&band.weights).map(|(p, w)| p * w).sum();
             *y = sum.max(1e-10).log10();
         }
         frame
@@ -119,8 +124,21 @@ pub fn normalise(frames: &mut [Frame]) {
     }
 }
 
+/// Every band's lowest level, over stretches of 150 ms: how the recording sounds when nobody speaks. Silence if there
+/// is not one frame.
+pub fn background(frames: &[Frame]) -> Frame {
+    if frames.is_empty() {
+        return [FLOOR; BANDS];
+    }
+    let stretch = BACKGROUND_FRAMES.min(frames.len());
+    std::array::from_fn(|band| {
+        let mean = |part: &[Frame]| part.iter().map(|f| f[band]).sum::<f32>() / stretch as f32;
+        frames.windows(stretch).step_by(BACKGROUND_HOP).map(mean).fold(f32::INFINITY, f32::min)
+    })
+}
+
 /// The same frames from audio that never ends: each frame is computed once, as soon as the 200 samples after its
-/// centre are there. Equal to [`LogMel::compute`] over the whole stream but for the reflected end.
+/// centre are there. Equal to [`LogMel::frames`] over the whole stream but for the reflected end.
 pub struct MelStream {
     mel: LogMel,
     /// Samples not yet left behind; begins 200 samples before the next frame's centre.
@@ -159,7 +177,8 @@ impl MelStream {
         }
         let mut first = 0;
         while let Some(window) = self.pending[first..].first_chunk::<WINDOW>() {
-            each(self.mel.frame(window));
+            let spectrum = self.mel.spectrum(window);
+            each(self.mel.frame(&spectrum));
             first += HOP;
         }
         self.pending.drain(..first);
@@ -193,6 +212,12 @@ fn slaney_bands() -> Vec<Band> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn frames_of(samples: &[f32]) -> Vec<Frame> {
+        let mut mel = LogMel::new();
+        let spectra = mel.spectra(samples);
+        mel.frames(&spectra)
+    }
 
     /// The test signal: made of integers so that every language computes the same samples.
     fn signal(len: usize) -> Vec<f32> {
@@ -268,7 +293,7 @@ mod tests {
 
     #[test]
     fn equals_training_features_number_for_number() {
-        let frames = LogMel::new().compute(&signal(4321));
+        let frames = frames_of(&signal(4321));
         assert_eq!(frames.len(), 27);
         for (t, band, want) in REFERENCE {
             let got = frames[*t][*band];
@@ -278,10 +303,10 @@ mod tests {
 
     #[test]
     fn short_audio_is_padded_and_silence_lies_on_the_floor() {
-        assert_eq!(LogMel::new().compute(&[]).len(), 2);
-        assert_eq!(LogMel::new().compute(&[0.0; 100]), vec![[FLOOR; BANDS]; 2]);
-        assert_eq!(LogMel::new().compute(&[0.0; 16_000]).len(), 100);
-        let short = LogMel::new().compute(&signal(321));
+        assert_eq!(frames_of(&[]).len(), 2);
+        assert_eq!(frames_of(&[0.0; 100]), vec![[FLOOR; BANDS]; 2]);
+        assert_eq!(frames_of(&[0.0; 16_000]).len(), 100);
+        let short = frames_of(&signal(321));
         for (t, band, want) in SHORT {
             assert!((short[*t][*band] - want).abs() < 2e-4, "frame {t} band {band}");
         }
@@ -289,7 +314,7 @@ mod tests {
 
     #[test]
     fn normalised_frames_span_at_most_two() {
-        let mut frames = LogMel::new().compute(&signal(4321));
+        let mut frames = frames_of(&signal(4321));
         normalise(&mut frames);
         for (t, band, want) in NORMALISED {
             assert!((frames[*t][*band] - want).abs() < 1e-4, "frame {t} band {band}");
@@ -303,7 +328,7 @@ mod tests {
     #[test]
     fn a_stream_gives_the_same_frames_at_any_chunk_size() {
         let samples = signal(4321);
-        let whole = LogMel::new().compute(&samples);
+        let whole = frames_of(&samples);
         for size in [1, 7, 159, 160, 161, 400, 1000, 5000] {
             let mut stream = MelStream::new();
             let mut frames = Vec::new();
@@ -313,5 +338,13 @@ mod tests {
             assert_eq!(frames.len(), (4321 - 200) / 160 + 1, "chunk {size}");
             assert_eq!(frames[..], whole[..frames.len()], "chunk {size}");
         }
+    }
+    #[test]
+    fn the_background_is_what_lies_under_the_speech() {
+        let level = |t: usize| if (40..80).contains(&t) { -1.0 } else { -3.0 };
+        let frames: Vec<Frame> = (0..120).map(|t| [level(t); BANDS]).collect();
+        assert!(background(&frames).iter().all(|x| (x + 3.0).abs() < 1e-4));
+        assert_eq!(background(&frames[50..54]), [-1.0; BANDS]);
+        assert_eq!(background(&[]), [FLOOR; BANDS]);
     }
 }

@@ -5,6 +5,7 @@
 pub mod audio;
 pub mod bid;
 pub mod clock;
+pub mod dereverb;
 pub mod error;
 pub mod home;
 pub mod intent;

@@ -8,6 +8,7 @@ use super::unit_graph::{START, START_ADDRESSED, Spelling, UnitGraph};
 use super::units::{Alphabet, Units};
 use super::word_graph::WordGraph;
 use crate::facts::audio::samples_in_ms;
+use crate::facts::dereverb::dereverberate;
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
 use crate::facts::mel::{self, LogMel};
@@ -21,8 +22,10 @@ pub const EMBEDDED_MODEL: &[u8] = include_bytes!("../../models/stt-ctc.onnx");
 const WAKE_TAIL_MS: u64 = 300;
 /// Without a wake word: breath and clicks that may be skipped before the sentence, in ms.
 const LEAD_MS: u64 = 300;
-/// Silence that is added at the end, in ms: the model was trained with some.
+/// What is added at the end, in ms, as quiet as the recording ever is: the model was trained with some.
 const PAD_MS: u64 = 200;
+/// Of a feature frame.
+const FRAME_MS: usize = 10;
 /// What is shorter holds no speech.
 const SAMPLES_MIN: usize = samples_in_ms(100) as usize;
 
@@ -159,11 +162,13 @@ impl AcousticModel {
         Ok((out.next().unwrap_or_default(), out.next().unwrap_or_default()))
     }
 
-    /// The model's outputs for a recording with some silence after it.
+    /// The model's outputs for a recording with something quiet after it.
     fn run(&mut self, samples: &[f32]) -> Result<Vec<Tensor>, Fault> {
-        let mut sound = samples.to_vec();
-        sound.resize(samples.len() + samples_in_ms(PAD_MS) as usize, 0.0);
-        let mut frames = self.mel.compute(&sound);
+        let mut spectra = self.mel.spectra(samples);
+        dereverberate(&mut spectra);
+        let mut frames = self.mel.frames(&spectra);
+        let quiet = mel::background(&frames);
+        frames.extend([quiet; PAD_MS as usize / FRAME_MS]);
         frames.truncate(self.frames_max);
         mel::normalise(&mut frames);
         let flat: &[f32] = frames.as_flattened();
