@@ -248,6 +248,9 @@ impl Config {
         arbiter::check_names(&rules, &home, &names, &mut faults);
         let keep_days = raw.receipts.keep_days.unwrap_or(30);
         faults.between("receipts.keep_days", f64::from(keep_days), 1.0, 36_500.0);
+        if raw.receipts.dir.as_deref().is_some_and(|dir| dir.as_os_str().is_empty()) {
+            faults.add("receipts.dir", "it is empty", "name a folder, or remove it to keep no receipts");
+        }
         let journal = raw.receipts.dir.map(|dir| JournalSettings { dir: beside(dir), keep_days });
         let share_transcript = raw.mqtt.share_transcript;
         let mqtt = mqtt::mqtt(raw.mqtt, &home, &mut faults);
@@ -399,6 +402,7 @@ mod tests {
             ("[arbiter.reserve]\nhigh = { award = 1.9, ask = 0.5 }", "arbiter.reserve.high.award"),
             ("[arbiter.cost]\nlow = -1.0", "arbiter.cost.low"),
             ("[receipts]\nkeep_days = 0", "receipts.keep_days"),
+            ("[receipts]\ndir = \"\"", "receipts.dir"),
             ("[[handler]]\nname = \"a/b\"\nacts = \"itself\"", "handler[0].name"),
             ("[[handler]]\nname = \"siri\"\nacts = \"itself\"", "handler[0].name"),
             ("[[handler]]\nname = \"far\"", "handler[0].acts"),

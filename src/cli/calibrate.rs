@@ -13,6 +13,11 @@ use crate::facts::error::Fault;
 
 /// Reads everything that is named and prints what comes of it.
 pub fn calibrate(args: &Calibrate) -> Exit {
+    if let Some(folder) = args.truth.as_ref().filter(|folder| !folder.is_dir()) {
+        let remedy = "name the folder that holds the recordings' sidecars";
+        report(&[Fault::new(folder.display().to_string(), "--truth", "it is no folder", remedy)]);
+        return Exit::Usage;
+    }
     let mut calibration = Calibration::default();
     let mut strange = Vec::new();
     for path in &args.receipts {
@@ -60,7 +65,8 @@ fn read(path: &Path, truth: Option<&Path>, calibration: &mut Calibration) -> std
     };
     let mut strange = Vec::new();
     for file in files {
-        let text = fs::read_to_string(&file)?;
+        // What is no UTF-8 is no receipt, and counted with the others.
+        let text = String::from_utf8_lossy(&fs::read(&file)?).into_owned();
         let lines: Vec<(&str, usize)> = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()).collect();
         let others: Vec<usize> = lines.iter().filter(|(line, _)| !counts(line)).map(|(_, number)| *number).collect();
         if let Some(first) = others.first() {
@@ -76,4 +82,18 @@ fn read(path: &Path, truth: Option<&Path>, calibration: &mut Calibration) -> std
 fn sidecar(folder: &Path, source: &str) -> Option<Expected> {
     let name = Path::new(source).file_name()?;
     expected(&fs::read_to_string(folder.join(name).with_extension("toml")).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_no_text_is_named_and_the_rest_is_read() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("receipts.jsonl");
+        fs::write(&file, b"{}\n\xff\xfe\n").expect("writable");
+        let strange = read(&file, None, &mut Calibration::default()).expect("it can be read");
+        assert!(strange[0].what.contains("of 2 lines"), "{}", strange[0]);
+    }
 }

@@ -98,8 +98,9 @@ fn live(args: Run) -> Exit {
     with_config(&args.common.config, &overrides, |config| {
         let needs = Needs { hearing: true, acting: !args.common.dry_run, live: true };
         started(config, needs, |mut engine| {
+            // Nor is a microphone that is not there: it may be plugged in.
             if let Err(faults) = engine.listen() {
-                return report(&faults);
+                return failed(&faults);
             }
             eprintln!("Listening. Say a wake word and a command; Ctrl-C ends it.");
             print_all(&mut engine, args.common.json)
@@ -259,8 +260,8 @@ fn started(config: Config, needs: Needs, then: impl FnOnce(Engine) -> Exit) -> E
             }
             then(engine)
         }
-        // A broker that is not there is no mistake in the configuration: it may come back.
-        Err(faults) if faults.iter().any(|f| f.file == "mqtt" && f.key == "broker") => failed(&faults),
+        // A broker that is not there, or a port that is taken, is no mistake in the configuration: it may come back.
+        Err(faults) if faults.iter().any(|f| f.file == "mqtt") => failed(&faults),
         Err(faults) => report(&faults),
     }
 }

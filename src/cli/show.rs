@@ -41,7 +41,12 @@ pub fn receipt(r: &Receipt, style: Style) -> String {
     let _ = match (r.verdict.kind, &r.command, &r.reply) {
         (VerdictKind::Award, Some(c), _) => {
             let more = if c.and.is_empty() { String::new() } else { format!("  and {} more", c.and.len()) };
-            writeln!(out, "   sent   {} {}{more}{}", style.paint("32", &c.message.topic), payload(&c.message), took(r))
+            let (topic, payload) = (&c.message.topic, payload(&c.message));
+            if r.timeline_ms.published.is_some() {
+                writeln!(out, "   sent   {} {payload}{more}{}", style.paint("32", topic), took(r))
+            } else {
+                writeln!(out, "   unsent {} {payload}{more}   {}", style.paint("33", topic), r.verdict.reason)
+            }
         }
         (VerdictKind::Award, None, Some(reply)) => writeln!(out, "   reply  {}{}", style.paint("32", reply), took(r)),
         (VerdictKind::Award, None, None) if r.timeline_ms.published.is_some() => {

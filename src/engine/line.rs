@@ -194,7 +194,7 @@ impl Line {
                 self.expect(&r.verdict, &command);
                 self.tell_winner(&r.id, remote.as_ref());
             }
-            Err(why) => r.verdict.reason = format!("{}; not published: {why}", r.verdict.reason),
+            Err(why) => r.verdict.reason = format!("{}; {why}", r.verdict.reason),
         }
         r.command = Some(command);
     }
