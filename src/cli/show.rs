@@ -146,6 +146,12 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
+        let mut kept = r;
+        kept.timeline_ms.published = None;
+        kept.verdict.reason = "best; not published: the broker is away".into();
+        let text = receipt(&kept, Style::Plain);
+        assert!(text.contains("unsent zigbee2mqtt/") && text.contains("the broker is away"), "{text}");
+        assert!(!text.contains(" sent "), "{text}");
     }
 
     #[test]
