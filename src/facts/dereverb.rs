@@ -5,6 +5,8 @@
 //! itself reaches less far, so it stays. One pass of the iteration is enough: a second and third one changed nothing
 //! that the recogniser could hear. Pure; reads no clock.
 
+use std::array::from_fn;
+
 use realfft::num_complex::Complex;
 
 use super::mel::Spectrum;
@@ -50,23 +52,24 @@ pub fn dereverberate(frames: &mut [Spectrum]) {
 
 /// The taps that predict one bin best, every frame's error weighted: the normal equations' solution.
 fn prediction(y: &[C], weights: &[f32]) -> [C; TAPS] {
-    let mut matrix = [[C::ZERO; TAPS]; TAPS];
+    // Real and imaginary parts apart, so that the compiler sums several taps at once.
+    let (mut re, mut im) = ([[0.0; TAPS]; TAPS], [[0.0; TAPS]; TAPS]);
     let mut wanted = [C::ZERO; TAPS];
-    for i in 0..TAPS {
-        // Frame t is predicted from frames t - DELAY - i and before.
-        let begin = DELAY + i;
-        for t in begin..y.len() {
-            wanted[i] += y[t - begin] * y[t].conj() * weights[t];
-        }
-        for j in i..TAPS {
-            let mut sum = C::ZERO;
-            for t in DELAY + j..y.len() {
-                sum += y[t - begin] * y[t - DELAY - j].conj() * weights[t];
+    let (mut past_re, mut past_im) = ([0.0; TAPS], [0.0; TAPS]);
+    for ((now, late), weight) in y.iter().skip(DELAY).zip(y).zip(&weights[DELAY.min(weights.len())..]) {
+        past_re.rotate_right(1);
+        past_im.rotate_right(1);
+        (past_re[0], past_im[0]) = (late.re, late.im);
+        for i in 0..TAPS {
+            let (a, b) = (weight * past_re[i], weight * past_im[i]);
+            wanted[i] += C::new(a, b) * now.conj();
+            for j in 0..TAPS {
+                re[i][j] += a * past_re[j] + b * past_im[j];
+                im[i][j] += b * past_re[j] - a * past_im[j];
             }
-            matrix[i][j] = sum;
-            matrix[j][i] = sum.conj();
         }
     }
+    let mut matrix: [[C; TAPS]; TAPS] = from_fn(|i| from_fn(|j| C::new(re[i][j], im[i][j])));
     let mean = matrix.iter().enumerate().map(|(i, row)| row[i].re).sum::<f32>() / TAPS as f32;
     if mean <= 0.0 {
         return [C::ZERO; TAPS];
@@ -179,8 +182,8 @@ mod tests {
         let at = |i: usize, j: usize| {
             C::new(if i == j { 9.0 } else { 1.0 / (1 + i + j) as f32 }, (j as f32 - i as f32) * 0.1)
         };
-        let matrix: [[C; TAPS]; TAPS] = std::array::from_fn(|i| std::array::from_fn(|j| at(i, j)));
-        let want: [C; TAPS] = std::array::from_fn(|i| C::new(i as f32, 1.0 - i as f32));
+        let matrix: [[C; TAPS]; TAPS] = from_fn(|i| from_fn(|j| at(i, j)));
+        let want: [C; TAPS] = from_fn(|i| C::new(i as f32, 1.0 - i as f32));
         let right = matrix.map(|row| row.iter().zip(want).map(|(a, x)| a * x).sum());
         for (got, want) in solve(matrix, right).iter().zip(want) {
             assert!((got - want).norm() < 1e-4, "{got} instead of {want}");
