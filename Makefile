@@ -96,7 +96,7 @@ training/.cache/phrases.npy: training/.cache/first.onnx
 train-stt: training/.cache/phrases.npy
 	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --checkpoint .cache/taught.pt --steps 4000 --strength 1 --seed 21 --ready \
 	  --init .cache/first.onnx --teacher .cache/first.onnx --sets $(SENTENCES),phrases,phrases,phrases,phrases,phrases
-	cd training && $(abspath $(PYTHON)) export_onnx.py --checkpoint .cache/taught.pt
+	cd training && $(abspath $(PYTHON)) export_onnx.py --checkpoint .cache/taught.pt --average .cache/first.onnx --share 0.5
 	$(CARGO) build --release --locked
 	cd training && $(abspath $(PYTHON)) calibrate_stt.py --shared $(abspath $(TIEBREAK_DATA))
 
@@ -122,6 +122,7 @@ test-training: test-packages venv
 	  $(abspath $(PYTHON)) -m doctest phrases.py && \
 	  $(abspath $(PYTHON)) phrases.py --smoke --model $(SMOKE)/stt-ctc.onnx && \
 	  $(abspath $(PYTHON)) train_stt.py acoustic --checkpoint $(SMOKE)/taught.pt --steps 2 --ready --init $(SMOKE)/stt-ctc.onnx --teacher $(SMOKE)/stt-ctc.onnx --sets synthetic_en,phrases && \
+	  $(abspath $(PYTHON)) export_onnx.py --checkpoint $(SMOKE)/taught.pt --average $(SMOKE)/stt-ctc.onnx --share 0.5 --out $(SMOKE)/taught.onnx && \
 	  $(abspath $(PYTHON)) train_stt.py whisper --steps 4 --decoder-from 2 && \
 	  $(abspath $(PYTHON)) export_ggml.py --out $(SMOKE)/stt.ggml.bin && \
 	  $(abspath $(PYTHON)) train_wake.py --smoke && \

@@ -66,7 +66,7 @@ class Acoustic(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv1, self.conv2 = nn.Conv1d(80, DIM, 3, padding=1), nn.Conv1d(DIM, DIM, 5, stride=STRIDE, padding=2)
-        self.background = nn.Linear(160, DIM, bias=False)
+        self.background = nn.Linear(2 * 80, DIM, bias=False)
         nn.init.zeros_(self.background.weight)
         self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
         self.norm = nn.LayerNorm(DIM)

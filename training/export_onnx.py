@@ -121,7 +121,9 @@ def read_onnx(net, path):
             t.copy_(a.T if a.dim() == 2 else a)
 
     with torch.no_grad():
-        net.background.weight.copy_(next(arrays))
+        if (background := next(arrays)).shape != net.background.weight.shape:
+            raise SystemExit(f"{path}: written before the first layer knew the background: train anew, or use a model of this version")
+        net.background.weight.copy_(background)
         for conv in (net.conv1, net.conv2):
             fill(conv.weight, conv.bias)
         for b in net.blocks:

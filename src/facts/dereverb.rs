@@ -1,7 +1,7 @@
 //! Takes late reverberation out of a recording, before its features are computed.
 //!
 //! Weighted prediction error (Nakatani et al. 2010) for one microphone: what a room sends back later than
-//! [`DELAY`] frames after the sound can be predicted, bin by bin, from the frames before, and is subtracted. Speech
+//! `DELAY` frames after the sound can be predicted, bin by bin, from the frames before, and is subtracted. Speech
 //! itself reaches less far, so it stays. One pass of the iteration is enough: a second and third one changed nothing
 //! that the recogniser could hear. Pure; reads no clock.
 
