@@ -117,7 +117,7 @@ test-training: test-packages venv
 	cd training && export TIEBREAK_CACHE=$(SMOKE) && set -e && \
 	  $(abspath $(PYTHON)) synth.py --smoke && \
 	  $(abspath $(PYTHON)) lexicon.py --smoke --out $(SMOKE)/english.lexicon && \
-	  $(abspath $(PYTHON)) train_stt.py acoustic --steps 4 --sets synthetic_en,synthetic_zh && \
+	  $(abspath $(PYTHON)) train_stt.py acoustic --blocks 7 --steps 4 --sets synthetic_en,synthetic_zh && \
 	  $(abspath $(PYTHON)) export_onnx.py --out $(SMOKE)/stt-ctc.onnx && \
 	  $(abspath $(PYTHON)) -m doctest phrases.py && \
 	  $(abspath $(PYTHON)) phrases.py --smoke --model $(SMOKE)/stt-ctc.onnx && \

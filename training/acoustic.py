@@ -11,7 +11,7 @@ from torch import nn
 
 import units
 
-STRIDE, DIM, HEADS, BLOCKS, KERNEL = 3, 192, 4, 6, 11
+STRIDE, DIM, HEADS, BLOCKS, KERNEL = 3, 192, 4, 8, 11
 # What the loudest feature of every recording is moved to: how near a speaker is, is nothing to learn.
 PEAK = 0.75
 # Frames over which a band's level is averaged before the lowest one is its noise floor (Martin 2001, "minimum statistics").
@@ -39,8 +39,10 @@ class Convolution(nn.Module):
         self.norm = nn.LayerNorm(DIM)
 
     def forward(self, x):
-        x = self.depthwise(F.glu(self.gate(x), -1).transpose(1, 2)).transpose(1, 2)
-        return self.out(F.silu(self.norm(x)))
+        # As an image one pixel high, whose channels lie side by side in memory as they do here: twice as fast on a CPU.
+        x = F.glu(self.gate(x), -1).transpose(1, 2).unsqueeze(2)
+        x = F.conv2d(x, self.depthwise.weight.unsqueeze(2), self.depthwise.bias, padding=(0, KERNEL // 2), groups=DIM)
+        return self.out(F.silu(self.norm(x.squeeze(2).transpose(1, 2))))
 
 
 class Block(nn.Module):
@@ -55,6 +57,13 @@ class Block(nn.Module):
             x = x + part(norm(x))
         return x
 
+    @torch.no_grad()
+    def add_nothing(self):
+        """What comes out is what went in, until something is learnt."""
+        for last in (self.conv.out, self.attn.out, self.mlp[-1]):
+            last.weight.zero_()
+            last.bias.zero_()
+
 
 class Acoustic(nn.Module):
     """[B, T, 80] features -> hidden states [B, ceil(T / STRIDE), DIM], and those of the middle block.
@@ -63,12 +72,12 @@ class Acoustic(nn.Module):
     above the noise, and what the microphone and the room do to all of it.
     """
 
-    def __init__(self):
+    def __init__(self, blocks=BLOCKS):
         super().__init__()
         self.conv1, self.conv2 = nn.Conv1d(80, DIM, 3, padding=1), nn.Conv1d(DIM, DIM, 5, stride=STRIDE, padding=2)
         self.background = nn.Linear(2 * 80, DIM, bias=False)
         nn.init.zeros_(self.background.weight)
-        self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
+        self.blocks = nn.ModuleList(Block() for _ in range(blocks))
         self.norm = nn.LayerNorm(DIM)
         self.units_mid, self.units = nn.Linear(DIM, len(units.UNITS)), nn.Linear(DIM, len(units.UNITS))
         self.letters = nn.Linear(DIM, len(units.LETTERS))
@@ -82,6 +91,6 @@ class Acoustic(nn.Module):
         mid = None
         for i, b in enumerate(self.blocks):
             x = b(x)
-            if i == BLOCKS // 2 - 1:
+            if i == len(self.blocks) // 2 - 1:
                 mid = x
         return self.norm(x), mid

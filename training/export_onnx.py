@@ -111,9 +111,18 @@ def write_onnx(net, path, note):
     onnx.save(m, path)
 
 
-def read_onnx(net, path):
-    """The weights of a file that `write_onnx` wrote, back into `net`; the head of the middle block stays as it is."""
-    arrays = iter([torch.from_numpy(numpy_helper.to_array(w).astype(np.float32)) for w in onnx.load(path).graph.initializer])
+WEIGHTS, WEIGHTS_A_BLOCK = 11, 22 + 6 * HEADS  # how many arrays `write_onnx` writes beside the blocks, and for each of them
+
+
+def read_onnx(path, blocks=None):
+    """A network with the weights of a file that `write_onnx` wrote; those of the head of the middle block are new.
+
+    If there are to be more blocks than the file has, the others are spread among them: each has the weights of the one
+    before it, but adds nothing yet (after Gong et al., "Efficient training of BERT by progressively stacking", 2019).
+    """
+    arrays = [torch.from_numpy(numpy_helper.to_array(w).astype(np.float32)) for w in onnx.load(path).graph.initializer]
+    read = (len(arrays) - WEIGHTS) // WEIGHTS_A_BLOCK
+    net, arrays = Acoustic(read), iter(arrays)
 
     def fill(*targets, scale=1.0):
         for t in targets:
@@ -141,6 +150,14 @@ def read_onnx(net, path):
             fill(b.mlp[0].weight, b.mlp[0].bias, b.mlp[2].weight, b.mlp[2].bias)
         fill(net.norm.weight, net.norm.bias, net.units.weight, net.units.bias, net.letters.weight, net.letters.bias)
     assert next(arrays, None) is None, f"{path} is no model of this shape"
+    new = (blocks or read) - read
+    if new < 0:
+        raise SystemExit(f"{path} has {read} blocks, more than {blocks}")
+    for k in range(new, 0, -1):
+        after = max(1, read * k // new)
+        net.blocks.insert(after, block := copy.deepcopy(net.blocks[after - 1]))
+        block.add_nothing()
+    return net
 
 
 def check(net, path):
@@ -163,12 +180,12 @@ def main():
     a.add_argument("--share", type=float, default=0.4)
     args = a.parse_args()
     ck = torch.load(args.checkpoint, weights_only=True)
-    net = Acoustic()
+    net = Acoustic(1 + max(int(k.split(".")[1]) for k in ck["net"] if k.startswith("blocks.")))
     net.load_state_dict(ck["net"])
     if args.average:
         # Weights before and after one run lie in one valley; its middle hears new voices better than either end does
         # (Wortsman et al., "Model soups", 2022).
-        read_onnx(earlier := copy.deepcopy(net), args.average)
+        earlier = read_onnx(args.average, len(net.blocks))
         with torch.no_grad():
             for p, old in zip(net.parameters(), earlier.parameters()):
                 p.lerp_(old, args.share)

@@ -1,6 +1,6 @@
-"""Whisper's log-mel features, and augmentation in the mel-power domain.
+"""Whisper's log-mel features, dereverberation, and augmentation in the mel-power domain.
 
-Noise, levels, microphones, rates and vocal-tract lengths are simulated on mel power rather than on samples: a
+Most noise, levels, microphones, rates and vocal-tract lengths are simulated on mel power rather than on samples: a
 batch costs milliseconds, so every epoch hears every sentence otherwise.  Power adds where sounds add, but for
 what their phases make of it; a microphone is a gain per band, and a vocal tract is a warp of the mel axis.
 """
@@ -11,6 +11,10 @@ import numpy as np
 import torch
 
 RATE, N_FFT, HOP, N_MELS = 16000, 400, 160, 80
+# So many frames at the end of every noisy recording hold no speech (synth.TAIL_S).
+QUIET = 12
+# Of the prediction of late reverberation; src/facts/dereverb.rs says what they mean.
+DELAY, TAPS, POWER_MIN, LOADING = 4, 8, 1e-4, 1e-3
 # Of a mel band of noise within one frame, independent parts: some 1 to 8, the higher the more.
 FREEDOM = np.linspace(1, 8, N_MELS)
 
@@ -36,18 +40,29 @@ _FILTERS = torch.from_numpy(mel_filters())
 _WINDOW = torch.hann_window(N_FFT)
 
 
-def mel_power(x):
-    """Samples -> mel power [frames, 80] before the logarithm; frames = len // 160."""
+def dereverberate(spectra):
+    """Takes late reverberation out of complex spectra [bins, frames], as src/facts/dereverb.rs does."""
+    power = torch.nn.functional.avg_pool1d(torch.nn.functional.pad((spectra.abs() ** 2)[None], (1, 1), mode="replicate"), 3, 1)[0]
+    loudest = power.max()
+    if loudest <= 0:
+        return spectra
+    past = torch.nn.functional.pad(spectra, (DELAY + TAPS - 1, 0)).unfold(1, TAPS, 1)[:, : spectra.shape[1]].flip(2)
+    weighted = (past / power.clamp(min=POWER_MIN * loudest)[:, :, None]).mT
+    matrix = weighted @ past.conj()
+    mean = matrix.diagonal(dim1=1, dim2=2).real.mean(1).clamp(min=1e-20)
+    matrix.diagonal(dim1=1, dim2=2).add_(LOADING * mean[:, None])
+    taps = torch.linalg.solve(matrix, weighted @ spectra.conj()[:, :, None])
+    return spectra - (past @ taps.conj())[:, :, 0]
+
+
+def log_mel(x, reverberant=False):
+    """Samples -> log10 mel power [len // 160, 80], float16, floored at -10 as Whisper does; late reverberation is taken out on demand."""
     x = torch.as_tensor(x, dtype=torch.float32)
     if len(x) < N_FFT:
         x = torch.nn.functional.pad(x, (0, N_FFT - len(x)))
-    s = torch.stft(x, N_FFT, HOP, window=_WINDOW, return_complex=True).abs() ** 2
-    return (_FILTERS @ s[:, :-1]).T
-
-
-def log_mel(x):
-    """Samples -> log10 mel power, float16, floored at -10 as Whisper does."""
-    return torch.log10(mel_power(x).clamp(min=1e-10)).to(torch.float16).numpy()
+    spectra = torch.stft(x, N_FFT, HOP, window=_WINDOW, return_complex=True)[:, :-1]
+    power = (dereverberate(spectra) if reverberant else spectra).abs() ** 2
+    return torch.log10((_FILTERS @ power).T.clamp(min=1e-10)).to(torch.float16).numpy()
 
 
 def normalise(log10_mel, lengths=None):
@@ -91,8 +106,8 @@ class Augment:
         self.rng = np.random.default_rng(seed)
         self.strength = 1.0  # 0: only the level changes, which the acoustic model takes back; raised by the trainer once the network hears something
 
-    def __call__(self, arrays, frames_max):
-        """arrays: list of [2, t, 80] log10 mel, dry and as its room has it.
+    def __call__(self, arrays, frames_max, noisy):
+        """arrays: list of [2, t, 80] log10 mel, dry and as its room has it; noisy: which hold noise already.
 
         Returns features [B, T, 80] of what is heard, those of the dry sound at the same rate and in the same voice,
         both normalised, and the true lengths in frames.
@@ -105,8 +120,9 @@ class Augment:
             t = int(min(a.shape[1] * rate, frames_max - 12))
             a = torch.nn.functional.interpolate(a.mT, size=max(t, 8), mode="linear", align_corners=False).mT
             out.append(a)
-        lead = [int(r.integers(0, max(2, min(40, frames_max - a.shape[1] - 6)))) if r.random() < 0.8 else 0 for a in out]
-        tail = [int(r.integers(3, 45)) for _ in out]
+        # Nothing comes before or after noise that is there already: it would have an edge.
+        lead = [int(r.integers(0, max(2, min(40, frames_max - a.shape[1] - 6)))) if not n and r.random() < 0.8 else 0 for a, n in zip(out, noisy)]
+        tail = [0 if n else int(r.integers(3, 45)) for n in noisy]
         total = min(frames_max, max(a.shape[1] + l + t for a, l, t in zip(out, lead, tail)))
         total += total % 2
         x = torch.full((2, len(out), total, N_MELS), -10.0)
@@ -114,21 +130,24 @@ class Augment:
         for i, a in enumerate(out):
             a = a[:, : total - lead[i]]
             x[:, i, lead[i]: lead[i] + a.shape[1]] = a
+            if noisy[i] and a.shape[1] < total:  # the noise goes on: its last frames, to and fro
+                last = torch.cat([a[1, -QUIET:].flip(0), a[1, -QUIET:]])
+                x[1, i, a.shape[1]:] = last.repeat(total // len(last) + 1, 1)[: total - a.shape[1]]
             lengths.append(min(total, lead[i] + a.shape[1] + 6))
         b = len(out)
         warp = r.uniform(-0.13, 0.13, (b, 1)) + r.normal(0, 0.02, (b, 5))
         dry, heard = x @ _warp_matrix(torch.from_numpy(np.exp(self.strength * warp).astype(np.float32))).mT
-        p = self._noise(10.0 ** heard)
+        p = self._noise(10.0 ** heard, noisy)
         log = torch.log10(p.clamp(min=1e-10)) + self._microphone(b)
         log = log + torch.from_numpy(r.uniform(-3.5, 1.0, (b, 1, 1)).astype(np.float32))
         return self._mask(normalise(log.clamp(min=-10))), normalise(dry), torch.tensor(lengths)
 
-    def _noise(self, p):
-        """Recorded noise, the other sentences of the batch talking at once, or noise of a random spectrum."""
+    def _noise(self, p, noisy):
+        """Where there is none: recorded noise, the other sentences of the batch talking at once, or noise of a random spectrum."""
         r, (b, t, _) = self.rng, p.shape
         talk = p.clone()
         for i in range(b):
-            if r.random() > 0.85 * self.strength:
+            if noisy[i] or r.random() > 0.85 * self.strength:
                 continue
             snr = r.uniform(0, 32)
             kind = r.random()

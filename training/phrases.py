@@ -114,7 +114,7 @@ def main():
         readings = [(text, voice, voices.flite(text, voice)) for voice in ("awb", "rms")]
     else:
         readings = list(recordings(Path(args.shared) / "speech"))
-    synth._init(11)
+    synth._init(11, None if args.smoke else args.shared)
     session = onnxruntime.InferenceSession(args.model)
     rows = []
     for text, speaker, x in tqdm(readings, desc="phrases"):
@@ -129,7 +129,7 @@ def main():
             for i, j in pieces(len(words), rng):
                 part = features.trim(said[max(0, ends[i] - margin): ends[j] + margin])
                 if PHRASE_S[0] * voices.RATE < len(part) < PHRASE_S[1] * voices.RATE:
-                    rows.append((" ".join(words[i:j]), "en", f"{speaker}@{turn}", *synth._heard(part, len(rows))))
+                    rows.append((" ".join(words[i:j]), "en", f"{speaker}@{turn}", *synth._heard(part, len(rows), rng.uniform(0, synth.LEAD_S))))
     synth.store("phrases", rows)
 
 

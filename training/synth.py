@@ -2,10 +2,12 @@
 
     python synth.py --shared ../../shared/data --en 30000 --zh 18000
 
-Each training set NAME has a twin NAME_room, the same rows heard in one of ROOMS simulated rooms each.
+Each training set NAME has two twins whose late reverberation is taken out again, as the recogniser does: NAME_room,
+the same rows heard in one of ROOMS simulated rooms each, and NAME_noisy, most of them in a room, all with noise.
 """
 
 import argparse
+import collections
 import csv
 import math
 import multiprocessing as mp
@@ -22,6 +24,7 @@ from scipy.signal import fftconvolve
 from tqdm import tqdm
 
 import features
+import noise
 import room
 import units
 import voices
@@ -33,24 +36,43 @@ HELD_OUT_SPEAKERS = {"dsp25", "dsp26", "dsp27", "dsp28", "dsp29", "fsdd-theo", "
 
 
 ROOMS = 240
-_rooms = []
+TWINS = ("room", "noisy")
+LEAD_S = 0.35  # at most so much silence, or noise, comes before a sentence
+TAIL_S = (0.15, 0.5)  # and after it
+TALKERS = 12  # how many of the last utterances may talk behind the next one
+_rooms, _noises, _talkers = [], [], collections.deque(maxlen=TALKERS)
 
 
-def _init(seed=None):
-    """With a seed, the worker makes its own impulse responses."""
+def _init(seed=None, shared=None):
+    """With a seed, the worker makes its own impulse responses; `shared`/noise holds what is heard behind the voices."""
     torch.set_num_threads(1)
     if seed is not None:
         rng = np.random.default_rng(seed)
         _rooms.extend(room.random_response(rng) for _ in range(ROOMS))
+        _noises.extend(noise.recorded(Path(shared) / "noise") if shared else [])
 
 
-def _heard(x, where):
-    """Log-mel of samples, dry, and in room number `where`, both with a peak of 0.5."""
-    dry = features.log_mel(x / max(np.abs(x).max(), 1e-4) * 0.5)
+def _half(x):
+    """With a peak of 0.5."""
+    return x / max(np.abs(x).max(), 1e-4) * 0.5
+
+
+def _heard(x, where, lead_s=0.0, noisy=True):
+    """Log-mel of samples after `lead_s` of silence: dry, in room number `where`, and with noise, mostly in another room."""
+    x = np.pad(_half(x), (round(lead_s * voices.RATE), 0))
+    dry = features.log_mel(x)
     if not _rooms:
-        return dry, None
-    x = fftconvolve(x, _rooms[where % ROOMS])[: len(x) + 4000]  # and a quarter of a second of its tail
-    return dry, features.log_mel(x / max(np.abs(x).max(), 1e-4) * 0.5)
+        return dry, None, None
+    rng = np.random.default_rng(where)
+
+    x = np.pad(x, (0, round(rng.uniform(*TAIL_S) * voices.RATE)))
+    heard = features.log_mel(_half(fftconvolve(x, _rooms[where % ROOMS])[: len(x)]), reverberant=True)
+    if not noisy:
+        return dry, heard, None
+    y = fftconvolve(x, _rooms[rng.integers(ROOMS)])[: len(x)] if rng.random() < 0.7 else x
+    y = noise.behind(y, _noises, _talkers, rng)
+    _talkers.append(x)
+    return dry, heard, features.log_mel(_half(y), reverberant=True)
 
 
 def _speak(job):
@@ -66,7 +88,7 @@ def _speak(job):
     x = features.trim(x)
     if len(x) < 0.15 * voices.RATE or len(x) > 6.0 * voices.RATE:
         return None
-    return (text, lang, voice, *_heard(x, seed))
+    return (text, lang, voice, *_heard(x, seed, rng.uniform(0, LEAD_S)))
 
 
 def _record(job):
@@ -75,16 +97,17 @@ def _record(job):
     x = features.trim(voices.resample(x, factor * rate / voices.RATE))
     if len(x) > 10.5 * voices.RATE:
         return None
-    return (text, lang, speaker, *_heard(x, zlib.crc32(f"{path} {speaker}".encode())))
+    # The trainer joins recordings into sentences before it adds noise.
+    return (text, lang, speaker, *_heard(x, zlib.crc32(f"{path} {speaker}".encode()), noisy=False))
 
 
 def store(name, rows):
     """One array of all frames with offsets: memory-mapped by the trainers."""
     rows = [r for r in rows if r is not None]
-    if rows and len(rows[0]) == 5:
-        if rows[0][4] is not None:
-            store(f"{name}_room", [(*r[:3], r[4]) for r in rows])
-        rows = [r[:4] for r in rows]
+    for i, twin in enumerate(TWINS, 4):
+        if rows and len(rows[0]) > i and rows[0][i] is not None:
+            store(f"{name}_{twin}", [(*r[:3], r[i]) for r in rows])
+    rows = [r[:4] for r in rows]
     lens = np.array([len(r[3]) for r in rows])
     frames = np.concatenate([r[3] for r in rows]) if rows else np.zeros((0, 80), np.float16)
     np.save(CACHE / f"{name}.npy", frames)
@@ -100,9 +123,14 @@ def load(name):
     return [(t, l, v, a[s:e]) for (t, l, v), s, e in zip(meta["rows"], meta["offset"], meta["offset"][1:])]
 
 
-def speak_all(name, sentences, workers, seed=0, held_out=False, transformed=0.0):
+def without_lead(a):
+    """Log-mel from the first sound on."""
+    return a[int((a.max(1) > -9.9).argmax()):]
+
+
+def speak_all(name, sentences, workers, seed=0, held_out=False, transformed=0.0, shared=None):
     jobs = [(t, l, seed * 1_000_003 + i, held_out, transformed) for i, (t, l) in enumerate(sentences)]
-    with mp.Pool(workers, _init, (None if held_out else seed,)) as pool:
+    with mp.Pool(workers, _init, (None if held_out else seed, shared)) as pool:
         store(name, list(tqdm(pool.imap(_speak, jobs, chunksize=16), total=len(jobs), desc=name)))
 
 
@@ -121,7 +149,7 @@ def record_all(shared, workers):
                 factor = math.exp(random.Random(speaker).uniform(-0.2, 0.22))
                 jobs["people"].append((*job, speaker, factor))
     for name, js in jobs.items():
-        with mp.Pool(workers, _init, (None if "held_out" in name else 7,)) as pool:
+        with mp.Pool(workers, _init, (None if "held_out" in name else 7, shared)) as pool:
             store(name, list(tqdm(pool.imap(_record, js, chunksize=32), total=len(js), desc=name)))
 
 
@@ -174,7 +202,7 @@ def main():
     c = Corpus(args.seed)
     todo = [(c.sentence(l, p_command=args.commands), l) for l, n in (("en", args.en), ("zh", args.zh)) for _ in range(n)]
     c.rng.shuffle(todo)
-    speak_all(args.name, todo, args.workers, args.seed, transformed=args.transformed)
+    speak_all(args.name, todo, args.workers, args.seed, transformed=args.transformed, shared=args.shared)
 
 
 if __name__ == "__main__":

@@ -25,11 +25,13 @@ import muon
 import synth
 import units
 import whisper
-from acoustic import STRIDE, Acoustic
+from acoustic import BLOCKS, STRIDE, Acoustic
 
 EASY_STEPS, HARD_STEPS = 800, 6000  # a network that hears something already skips both: --ready
 # Share of each batch that are recordings of people.
 PEOPLE = 0.22
+# Shares of what is heard with noise added to its samples, and in a room (with mel noise); see synth.py.
+NOISY_SHARE, ROOM_SHARE = 0.4, 0.3
 # A teacher whose own loss per label is more than this mishears the recording, and is not asked.
 TAUGHT_LOSS_MAX = 0.25
 
@@ -46,7 +48,7 @@ class Data:
         self.people = []
         for text, lang, who, a in self._load("people"):
             u = self._label(text, who)
-            if u and len(a[1]) < frames_max - 60:
+            if u and len(a[0]) < frames_max - 110:
                 self.people.append((None if who.startswith("cmn-chen-wang") else text, lang, who, a, u))
         # Every speaker weighs by the square root of what they say, so that 4,000 words of one speaker do not
         # drown thirty people; a set that names no speakers counts as several.
@@ -60,16 +62,22 @@ class Data:
 
     @staticmethod
     def _load(name):
-        """Rows (text, language, voice, (dry, in a room)); a set without a twin is dry both times."""
+        """Rows (text, language, voice, (dry, in a room, with noise)); a set without twins is dry every time."""
         dry = synth.load(name)
-        wet = synth.load(f"{name}_room") if (synth.CACHE / f"{name}_room.npy").exists() else dry
-        return [(*d[:3], (d[3], w[3])) for d, w in zip(dry, wet, strict=True)]
+        twins = [synth.load(f"{name}_{t}") if (synth.CACHE / f"{name}_{t}.npy").exists() else None for t in synth.TWINS]
+        assert all(t is None or len(t) == len(dry) for t in twins), f"{name}: twins of another synthesis; delete them from {synth.CACHE}"
+        return [(*row[:3], (row[3], *(t and t[i][3] for t in twins))) for i, row in enumerate(dry)]
 
-    def _sound(self, row):
-        """[2, t, 80]: the row's log-mel, dry and as it is heard, which is in a room as often as not at full strength."""
-        dry, wet = row[3]
-        heard = wet if self.rng.random() < 0.5 * self.augment.strength else dry
-        return np.stack([np.pad(dry, ((0, len(heard) - len(dry)), (0, 0)), constant_values=-10), heard])
+    def _sound(self, row, noise=True):
+        """[2, t, 80]: the row's log-mel, dry and as it is heard; and whether there is noise in it already.
+
+        At full strength NOISY_SHARE are heard with the noise that was added to their samples, and ROOM_SHARE in a room;
+        where there is no such noise, both shares are heard in a room.
+        """
+        dry, room, noisy = row[3]
+        u = self.rng.random() / max(self.augment.strength, 1e-6)
+        heard = noisy if noise and noisy is not None and u < NOISY_SHARE else room if room is not None and u < NOISY_SHARE + ROOM_SHARE else dry
+        return np.stack([np.pad(dry, ((0, len(heard) - len(dry)), (0, 0)), constant_values=-10), heard]), heard is noisy
 
     def _label(self, text, who):
         if who.startswith("cmn-chen-wang"):  # single syllables, written in pinyin
@@ -89,7 +97,7 @@ class Data:
         parts = [self.people[self.rng.choice(g)] if same else self._person() for _ in range(self.rng.randint(1, 4))]
         frames, label, text, total = [], ([], []), "", 0
         for p in parts:
-            a = self._sound(p)
+            a, _ = self._sound(p, noise=False)
             if total + a.shape[1] > self.frames_max - 60:
                 break
             if frames:
@@ -125,15 +133,18 @@ class Data:
         n_people = round(n * PEOPLE)
         j = max(0, min(len(self.synthetic) - 1, i - n * 2))
         window = self.synthetic[j: i + n * 2 + 1]
-        rows = [(*r[:3], self._sound(r), r[4]) for r in (self.rng.choice(window) for _ in range(n - n_people))]
+        rows = []
+        for r in (self.rng.choice(window) for _ in range(n - n_people)):
+            sound, noisy = self._sound(r)
+            rows.append((*r[:3], sound, r[4], noisy))
         # Where every recording is longer than these sentences, the batch does without.
         for _ in range(50 * n_people):
             if len(rows) == n:
                 break
             r = self._joined()
             if 12 < r[3].shape[1] <= length * 1.25:
-                rows.append(r)
-        x, dry, lengths = self.augment([r[3] for r in rows], self.frames_max)
+                rows.append((*r, False))
+        x, dry, lengths = self.augment([r[3] for r in rows], self.frames_max, [r[5] for r in rows])
         return x, dry, lengths, [r[4][0] for r in rows], [r[4][1] for r in rows], [(r[0], r[1]) for r in rows]
 
 
@@ -227,6 +238,7 @@ def main():
     a.add_argument("--checkpoint", help="default: .cache/MODEL.pt")
     a.add_argument("--init", help="without a checkpoint, start from the weights of this ONNX model (acoustic only)")
     a.add_argument("--ready", action="store_true", help="the weights hear something already: no easy steps first")
+    a.add_argument("--blocks", type=int, default=BLOCKS, help="of the network; with --init no fewer than that model has (acoustic only)")
     a.add_argument("--teacher", help="an ONNX model that hears everything dry; what it hears there is learnt in rooms and noise, too (acoustic only)")
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--eval-sets", default="held_out,people_held_out")
@@ -239,7 +251,7 @@ def main():
     if tokens:
         net, decoder, stride, frames_max = (w := whisper.Whisper(tokens.used).to(device)).encoder, w.decoder, whisper.STRIDE, whisper.FRAMES_MAX
     else:
-        w = net = Acoustic().to(device)
+        w = net = (export_onnx.read_onnx(args.init, args.blocks) if args.init and not os.path.exists(checkpoint) else Acoustic(args.blocks)).to(device)
         decoder, stride, frames_max = None, STRIDE, 1100
     hidden = [p for k, p in w.named_parameters() if p.ndim == 2 and "blocks." in k]
     others = [p for p in w.parameters() if all(p is not h for h in hidden)]
@@ -253,14 +265,12 @@ def main():
         step = ck["step"]
         print("resumed at step", step)
     elif args.init:
-        export_onnx.read_onnx(net, args.init)
         print("weights of", args.init)
     teacher = None
     if args.teacher:
         # After Li et al., "Large-Scale Domain Adaptation via Teacher-Student Learning" (2017): where each sound is
         # need not be found out in the noise again.
-        export_onnx.read_onnx(teacher := Acoustic(), args.teacher)
-        teacher = teacher.to(device).eval()
+        teacher = export_onnx.read_onnx(args.teacher).to(device).eval()
     data = Data(args.sets.split(","), args.seed + step, frames_max, args.strength, args.ready)
     evals = [s for s in args.eval_sets.split(",") if s and (synth.CACHE / f"{s}.npy").exists()]
     print(f"{sum(p.numel() for p in w.parameters()) / 1e6:.2f} M parameters on {device}, {len(data.synthetic)} sentences, {len(data.people)} recordings")
@@ -301,7 +311,7 @@ def main():
         bar.update()
         if step % 20 == 0:
             bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()}, refresh=False)
-        if step % 250 == 0 or step == args.steps:
+        if step % 100 == 0 or step == args.steps:
             ck = {"net": w.state_dict(), "opts": [o.state_dict() for o in opts], "step": step, "han": "".join(tokens.han) if tokens else ""}
             torch.save(ck, checkpoint + ".tmp")
             os.replace(checkpoint + ".tmp", checkpoint)

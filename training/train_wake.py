@@ -47,7 +47,7 @@ def talk(shared):
         groups.setdefault("dsp" if who.startswith("dsp") else who.split("-")[0], []).append(a)
     sets = [(len(g) ** 0.5 * 2, g) for g in groups.values()]
     for name, weight in (("synthetic_en", 260.0), ("synthetic_zh", 170.0)):
-        sets.append((weight, [a for t, _, _, a in synth.load(name) if not any(s in t for s in SAYS_IT) and len(a) >= 12]))
+        sets.append((weight, [synth.without_lead(a) for t, _, _, a in synth.load(name) if not any(s in t for s in SAYS_IT) and len(a) >= 12]))
     return sets
 
 

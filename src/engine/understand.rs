@@ -220,7 +220,7 @@ impl Mind {
                 let sure = heard.whole && heard.transcript.confidence >= DRAFT_CONFIDENCE_MIN;
                 let over = || {
                     let quiet = |last: LastSound| samples_in_ms(NO_MORE_MS).max(last.pace * NO_MORE_SOUNDS);
-                    heard.last_sound.is_some_and(|last| last.at + quiet(last) <= utterance.endpoint)
+                    heard.last_sound.is_some_and(|last| last.heard_until + quiet(last) <= utterance.endpoint)
                 };
                 let ready = match utterance.draft {
                     None => true,

@@ -26,7 +26,7 @@ fn called(text: &str) -> Option<Recognized> {
 
 fn words(text: &str, confidence: f32, whole: bool) -> Option<Recognized> {
     let transcript = Transcript { text: text.into(), confidence, lang: Lang::En };
-    let last_sound = Some(LastSound { at: SampleIndex(8000), pace: 1300 });
+    let last_sound = Some(LastSound { at: SampleIndex(8000), heard_until: SampleIndex(8000), pace: 1300 });
     Some(Recognized { transcript, wake: None, whole, begun: false, last_sound })
 }
 
@@ -88,10 +88,15 @@ fn in_speech_that_goes_on_a_command_is_taken_once_nothing_has_followed_it() {
     // The last sound of a command is 500 ms after the start; the utterance has lasted 1 s.
     let mut early = mind(vec![command(), command()]);
     assert_eq!(run(&mut early, vec![going_on(0)]), ["turn on the kitchen light"]);
-    let late =
-        command().map(|r| Recognized { last_sound: Some(LastSound { at: SampleIndex(12_000), pace: 1300 }), ..r });
+    let late = command().map(|r| Recognized {
+        last_sound: Some(LastSound { at: SampleIndex(12_000), heard_until: SampleIndex(12_000), pace: 1300 }),
+        ..r
+    });
     assert!(run(&mut mind(vec![late]), vec![going_on(0)]).is_empty(), "more may follow");
-    let slow = command().map(|r| Recognized { last_sound: Some(LastSound { at: SampleIndex(8000), pace: 2000 }), ..r });
+    let slow = command().map(|r| Recognized {
+        last_sound: Some(LastSound { at: SampleIndex(8000), heard_until: SampleIndex(8000), pace: 2000 }),
+        ..r
+    });
     assert!(run(&mut mind(vec![slow]), vec![going_on(0)]).is_empty(), "a slow speaker is not cut off");
     let unknown = command().map(|r| Recognized { last_sound: None, ..r });
     assert!(run(&mut mind(vec![unknown]), vec![going_on(0)]).is_empty());

@@ -3,7 +3,7 @@
 //! 16 kHz, periodic Hann window of 400 samples, hop 160, frames centred with reflected edges, power spectrum,
 //! 80 Slaney mel bands, log10 with a floor of -10. It must stay equal to `training/features.py`, number for
 //! number: a model trained on one and run on the other hears nothing but noise. Before speech is recognised the
-//! spectra are dereverberated (`dereverb.rs`), which training does not do yet. Pure; reads no clock.
+//! spectra are dereverberated (`dereverb.rs`; `features.dereverberate`). Pure; reads no clock.
 
 use std::sync::Arc;
 

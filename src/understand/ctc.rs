@@ -31,6 +31,10 @@ const SAMPLES_MIN: usize = samples_in_ms(100) as usize;
 
 /// Fewer sounds than this, if they make no sentence, are taken for the beginning of one: "could you" has five.
 const BEGUN_UNITS_MAX: usize = 8;
+/// A sound after a sentence may be noise; so many are more speech.
+const MORE_UNITS_MIN: usize = 2;
+/// Between two sounds of one speech, in ms: what comes after a longer pause is another matter.
+const GAP_MS: u64 = 450;
 /// A wake phrase is heard in what is overheard with this margin per unit or better: on 1.6 hours of speech without wake
 /// words there was none (models/wake.md), the nearest was at -2.0 ...
 const CALL_MARGIN_MIN: f32 = -1.0;
@@ -245,6 +249,19 @@ fn last_sound(begins: &[u32]) -> Option<(u32, f32)> {
     Some((*last, (last - first) as f32 / (begins.len() - 1).max(1) as f32))
 }
 
+/// Until which row somebody speaks: beyond the sentence's `last` sound if more clear ones follow it, no gap between two
+/// of which is longer than `gap` rows.
+fn heard_until(last: usize, gap: usize, probs: &LogProbs) -> usize {
+    let (mut until, mut count) = (last, 0);
+    for row in probs.likely_units(last + UNIT_ROWS) {
+        if row > until + gap {
+            break;
+        }
+        (until, count) = (row, count + 1);
+    }
+    if count >= MORE_UNITS_MIN { until } else { last }
+}
+
 impl Recognizer for CtcRecognizer {
     fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Recognized>, Fault> {
         if utterance.samples.len() < SAMPLES_MIN {
@@ -258,11 +275,11 @@ impl Recognizer for CtcRecognizer {
             Opening::Overheard { hinted } => self.call(probs, utterance, hinted),
             _ => None,
         };
-        let (start, lead) = match (&utterance.opening, &call) {
-            (Opening::Woken(wake), _) => {
-                (START, rows(wake.at.0.saturating_sub(utterance.start.0) + samples_in_ms(WAKE_TAIL_MS)))
-            }
-            (Opening::Open, _) => (START, rows(samples_in_ms(LEAD_MS))),
+        let tail = rows(samples_in_ms(WAKE_TAIL_MS));
+        let (start, lead, late) = match (&utterance.opening, &call) {
+            // Where the wake word was said before, nothing of it is left: what is heard is the sentence, or a click.
+            (Opening::Woken(wake), _) => (START, rows(wake.at.0.saturating_sub(utterance.start.0)), tail),
+            (Opening::Open, _) => (START, 0, rows(samples_in_ms(LEAD_MS))),
             (Opening::Overheard { .. }, Some((wake, end))) => {
                 if probs.from(*end).greedy().len() < 2 {
                     let text = String::new();
@@ -275,15 +292,15 @@ impl Recognizer for CtcRecognizer {
                         last_sound: None,
                     }));
                 }
-                (START, end + rows(samples_in_ms(WAKE_TAIL_MS)))
+                (START, *end, tail)
             }
             // Somebody may have talked about something else just before.
-            (Opening::Overheard { .. }, None) => (START_ADDRESSED, probs.steps()),
+            (Opening::Overheard { .. }, None) => (START_ADDRESSED, probs.steps(), 0),
         };
         // Where the command begins at the latest.
-        let after = call.as_ref().map_or(lead, |(_, end)| *end);
+        let after = call.as_ref().map_or(lead + late, |(_, end)| *end);
         let called = call.map(|(wake, _)| wake);
-        let found = search(probs, &self.graph, Wanted::sentence(start, lead));
+        let found = search(probs, &self.graph, Wanted::sentence(start, lead, late));
         let confidence = found.as_ref().map_or(0.0, |f| self.acoustic.confidence.of(f));
         let reading = found.as_ref().and_then(|f| Some((f, self.graph.read(start, &f.path)?)));
         if let Some((found, reading)) = &reading {
@@ -313,6 +330,8 @@ impl Recognizer for CtcRecognizer {
             let transcript = Transcript { text: reading.text, confidence, lang };
             let last_sound = last_sound(&found.begins).map(|(row, pace)| LastSound {
                 at: utterance.start + u64::from(row) * row_samples,
+                heard_until: utterance.start
+                    + heard_until(row as usize, rows(samples_in_ms(GAP_MS)), &probs) as u64 * row_samples,
                 pace: (pace * row_samples as f32) as u64,
             });
             return Ok(Some(Recognized { transcript, wake, whole: true, begun: false, last_sound }));

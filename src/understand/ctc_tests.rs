@@ -40,3 +40,18 @@ fn a_model_of_another_kind_is_found_at_the_start() {
     }
     assert!(AcousticModel::new(&with_metadata(EMBEDDED_MODEL, &[]), "ours.onnx").is_ok());
 }
+
+#[test]
+fn who_goes_on_after_a_sentence_has_not_fallen_silent_with_it() {
+    // Blank, and two sounds.
+    let rows = |likely: &[usize]| -> Vec<f32> {
+        likely.iter().flat_map(|&u| (0..3).map(move |i| if i == u { 0.9f32.ln() } else { 0.05f32.ln() })).collect()
+    };
+    let heard = |likely: &[usize]| heard_until(3, 4, &LogProbs { values: &rows(likely), units: 3 });
+    let sentence = [0, 1, 0, 2, 0, 0];
+    assert_eq!(heard(&[&sentence[..], &[0, 0, 0, 0]].concat()), 3);
+    assert_eq!(heard(&[&sentence[..], &[0, 1, 0, 0]].concat()), 3, "one sound may be noise");
+    assert_eq!(heard(&[&sentence[..], &[0, 1, 0, 2]].concat()), 9);
+    assert_eq!(heard(&[&sentence[..], &[0, 1, 0, 2, 0, 0, 0, 0, 1]].concat()), 9, "after a pause");
+    assert_eq!(heard(&[&sentence[..], &[0, 0, 0, 0, 1, 0, 2]].concat()), 3, "after a pause");
+}

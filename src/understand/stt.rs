@@ -23,8 +23,10 @@ pub struct Recognized {
 /// Where somebody fell silent, and how slowly they speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastSound {
-    /// Where the last sound begins.
+    /// Where the sentence's last sound begins.
     pub at: SampleIndex,
+    /// The same, or where the last of the clear sounds begins that follow it without a pause: somebody goes on.
+    pub heard_until: SampleIndex,
     /// From the beginning of one sound to that of the next, on average, in samples.
     pub pace: u64,
 }
