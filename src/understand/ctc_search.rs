@@ -102,7 +102,7 @@ impl<'a> LogProbs<'a> {
     pub fn likely_units(&self, row: usize) -> Vec<usize> {
         let best = self.best();
         let is_likely = |t: usize| best[t].0 != BLANK && best[t].1 > 0.5f32.ln();
-        let is_new = |&t: &usize| t == row || !is_likely(t - 1) || best[t - 1].0 != best[t].0;
+        let is_new = |&t: &usize| t == 0 || !is_likely(t - 1) || best[t - 1].0 != best[t].0;
         (row..best.len()).filter(|&t| is_likely(t)).filter(is_new).collect()
     }
 
