@@ -36,7 +36,7 @@ const MORE_UNITS_MIN: usize = 2;
 /// Between two sounds of one speech, in ms: what comes after a longer pause is another matter.
 const GAP_MS: u64 = 450;
 /// A wake phrase is heard in what is overheard with this margin per unit or better: on 1.6 hours of speech without wake
-/// words there was none (models/wake.md), the nearest was at -2.0 ...
+/// words there was none (models/wake.md), the nearest was at -2.0 by its likeliest alignment ...
 const CALL_MARGIN_MIN: f32 = -1.0;
 /// ... and with this one where the wake-word model thought of one, too; there the nearest was at -1.4.
 const HINTED_MARGIN_MIN: f32 = -1.1;
