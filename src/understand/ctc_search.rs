@@ -2,9 +2,8 @@
 //! much worse than the free path (the best unit of every frame, grammar or not) that explanation is.
 //!
 //! Token passing with a beam; alignments of one sentence add up, as in CTC's own loss, as far as they share the beam
-//! (a place keeps one sentence; its end counts once). Sound before the sentence
-//! (the wake word, a breath) is skipped on the free path for a small price a frame; sound after it likewise. Nothing
-//! here knows models or audio.
+//! (a place keeps one sentence; its end counts once). Sound before the sentence (the wake word, a breath) is skipped on
+//! the free path for a small price a frame; sound after it likewise. Nothing here knows models or audio.
 
 use super::unit_graph::{OPENER, SELDOM, UnitGraph};
 use super::units::{BLANK, Unit};
