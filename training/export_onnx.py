@@ -115,7 +115,7 @@ WEIGHTS, WEIGHTS_A_BLOCK = 11, 22 + 6 * HEADS  # how many arrays `write_onnx` wr
 
 
 def read_onnx(path, blocks=None):
-    """A network with the weights of a file that `write_onnx` wrote; those of the head of the middle block are new.
+    """A network with the weights of a file that `write_onnx` wrote; the middle block's head begins as the last one's.
 
     If there are to be more blocks than the file has, the others are spread among them: each has the weights of the one
     before it, but adds nothing yet (after Gong et al., "Efficient training of BERT by progressively stacking", 2019).
@@ -149,6 +149,7 @@ def read_onnx(path, blocks=None):
             fill(b.attn.out.weight, b.attn.out.bias, b.norms[2].weight, b.norms[2].bias)
             fill(b.mlp[0].weight, b.mlp[0].bias, b.mlp[2].weight, b.mlp[2].bias)
         fill(net.norm.weight, net.norm.bias, net.units.weight, net.units.bias, net.letters.weight, net.letters.bias)
+        net.units_mid.load_state_dict(net.units.state_dict())
     assert next(arrays, None) is None, f"{path} is no model of this shape"
     new = (blocks or read) - read
     if new < 0:

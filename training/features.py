@@ -135,7 +135,7 @@ class Augment:
                 x[1, i, a.shape[1]:] = last.repeat(total // len(last) + 1, 1)[: total - a.shape[1]]
             lengths.append(min(total, lead[i] + a.shape[1] + 6))
         b = len(out)
-        warp = r.uniform(-0.13, 0.13, (b, 1)) + r.normal(0, 0.02, (b, 5))
+        warp = r.uniform(-0.13, 0.13, (b, 1)) + r.normal(0, 0.035, (b, 5))
         dry, heard = x @ _warp_matrix(torch.from_numpy(np.exp(self.strength * warp).astype(np.float32))).mT
         p = self._noise(10.0 ** heard, noisy)
         log = torch.log10(p.clamp(min=1e-10)) + self._microphone(b)
@@ -187,10 +187,12 @@ class Augment:
         return n
 
     def _microphone(self, b):
-        """Smooth random gain per band in log10 power (0.1 = 1 dB), sometimes a low or high cut."""
+        """Smooth random gain per band in log10 power (0.1 = 1 dB), and what differs between two people's heads; sometimes a low or high cut."""
         r = self.rng
-        knots = torch.from_numpy(r.normal(0, 0.35, (b, 1, 6)).astype(np.float32))
-        g = torch.nn.functional.interpolate(knots * self.strength, size=N_MELS, mode="linear", align_corners=True)
+        g = 0
+        for knots, spread in ((6, 0.35), (18, 0.12)):
+            knots = torch.from_numpy(r.normal(0, spread, (b, 1, knots)).astype(np.float32))
+            g = g + torch.nn.functional.interpolate(knots * self.strength, size=N_MELS, mode="linear", align_corners=True)
         for i in range(b):
             u = r.random()
             if u < 0.12:

@@ -76,13 +76,13 @@ def _heard(x, where, lead_s=0.0, noisy=True):
 
 
 def _speak(job):
-    text, lang, seed, held_out, transformed = job
+    text, lang, seed, held_out, *shares = job
     rng = random.Random(seed)
     try:
         if held_out:
             voice, x = voices.random_held_out_voice(text, lang, rng)
         else:
-            voice, x = voices.random_training_voice(text, lang, rng, transformed)
+            voice, x = voices.random_training_voice(text, lang, rng, *shares)
     except Exception as e:  # a synthesiser that refuses a word loses only that word
         return None
     x = features.trim(x)
@@ -128,8 +128,8 @@ def without_lead(a):
     return a[int((a.max(1) > -9.9).argmax()):]
 
 
-def speak_all(name, sentences, workers, seed=0, held_out=False, transformed=0.0, shared=None):
-    jobs = [(t, l, seed * 1_000_003 + i, held_out, transformed) for i, (t, l) in enumerate(sentences)]
+def speak_all(name, sentences, workers, seed=0, held_out=False, transformed=0.0, foreign=0.0, shared=None):
+    jobs = [(t, l, seed * 1_000_003 + i, held_out, transformed, foreign) for i, (t, l) in enumerate(sentences)]
     with mp.Pool(workers, _init, (None if held_out else seed, shared)) as pool:
         store(name, list(tqdm(pool.imap(_speak, jobs, chunksize=16), total=len(jobs), desc=name)))
 
@@ -184,6 +184,7 @@ def main():
     a.add_argument("--name", default="synthetic")
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--transformed", type=float, default=0.0, help="share of natural voices' utterances that WORLD gives to another speaker")
+    a.add_argument("--foreign", type=float, default=0.0, help="share of the English sentences that voices of other languages say")
     a.add_argument("--commands", type=float, default=0.0, help="share of the sentences that are sampled from grammars/")
     a.add_argument("--smoke", action="store_true", help="a few sentences for each set, without recordings of people")
     args = a.parse_args()
@@ -202,7 +203,7 @@ def main():
     c = Corpus(args.seed)
     todo = [(c.sentence(l, p_command=args.commands), l) for l, n in (("en", args.en), ("zh", args.zh)) for _ in range(n)]
     c.rng.shuffle(todo)
-    speak_all(args.name, todo, args.workers, args.seed, transformed=args.transformed, shared=args.shared)
+    speak_all(args.name, todo, args.workers, args.seed, transformed=args.transformed, foreign=args.foreign, shared=args.shared)
 
 
 if __name__ == "__main__":

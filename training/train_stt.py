@@ -17,6 +17,7 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 import export_onnx
@@ -31,7 +32,13 @@ EASY_STEPS, HARD_STEPS = 800, 6000  # a network that hears something already ski
 # Share of each batch that are recordings of people.
 PEOPLE = 0.22
 # Shares of what is heard with noise added to its samples, and in a room (with mel noise); see synth.py.
-NOISY_SHARE, ROOM_SHARE = 0.4, 0.3
+NOISY_SHARE, ROOM_SHARE = 0.5, 0.25
+# With weights from elsewhere the head of the middle block is new: until this step it learns what that block hears, and
+# the block nothing from it.
+NEW_HEAD_STEPS = 400
+# What is kept is a running average of the weights (Polyak & Juditsky 1992) over about 1 / (1 - AVERAGE) steps: a small
+# batch's gradient is mostly noise, and the average is without it.
+AVERAGE = 0.999
 # A teacher whose own loss per label is more than this mishears the recording, and is not asked.
 TAUGHT_LOSS_MAX = 0.25
 
@@ -266,6 +273,9 @@ def main():
         print("resumed at step", step)
     elif args.init:
         print("weights of", args.init)
+    averaged = AveragedModel(w, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
+    if step:
+        averaged.load_state_dict(ck["averaged"])
     teacher = None
     if args.teacher:
         # After Li et al., "Large-Scale Domain Adaptation via Teacher-Student Learning" (2017): where each sound is
@@ -284,6 +294,8 @@ def main():
             for g in opt.param_groups:
                 g["lr"] = lr
         h, mid = net(x.to(device))
+        if args.init and step < NEW_HEAD_STEPS:
+            mid = mid.detach()
         frames = lengths // stride
         loss_ctc, loss_letters = ctc(net.units(h), heard, frames), ctc(net.letters(h), spelt, frames)
         loss = loss_ctc + 0.3 * ctc(net.units_mid(mid), heard, frames) + 0.2 * loss_letters
@@ -305,6 +317,7 @@ def main():
         torch.nn.utils.clip_grad_norm_(w.parameters(), 1.0)
         for opt in opts:
             opt.step()
+        averaged.update_parameters(w)
         step += 1
         for k, v in now.items():
             mean[k] = 0.98 * mean.get(k, v) + 0.02 * v
@@ -312,12 +325,12 @@ def main():
         if step % 20 == 0:
             bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()}, refresh=False)
         if step % 100 == 0 or step == args.steps:
-            ck = {"net": w.state_dict(), "opts": [o.state_dict() for o in opts], "step": step, "han": "".join(tokens.han) if tokens else ""}
+            ck = {"net": w.state_dict(), "averaged": averaged.state_dict(), "opts": [o.state_dict() for o in opts], "step": step, "han": "".join(tokens.han) if tokens else ""}
             torch.save(ck, checkpoint + ".tmp")
             os.replace(checkpoint + ".tmp", checkpoint)
         if step % 500 == 0 or step == args.steps:
             row = {"step": step, "minutes": round((time.time() - t0) / 60, 1), **{k: round(v, 3) for k, v in mean.items()}}
-            row.update({s: evaluate(net, s) for s in evals})
+            row.update({s: evaluate(averaged.module if decoder is None else averaged.module.encoder, s) for s in evals})
             print(json.dumps(row), file=log, flush=True)
 
 

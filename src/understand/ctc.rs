@@ -90,11 +90,13 @@ struct Logistic {
     middle: f32,
     /// What the free path's log-probability counts beside the margin.
     doubt: f32,
+    /// What the worst stretch counts.
+    stretch: f32,
 }
 
 impl Logistic {
     fn of(self, found: &Found) -> f32 {
-        let fit = found.margin + self.doubt * found.free;
+        let fit = found.margin + self.doubt * found.free + self.stretch * found.worst;
         1.0 / (1.0 + (-self.slope * (fit - self.middle)).exp())
     }
 }
@@ -119,12 +121,14 @@ impl AcousticModel {
         let (units, letters) = (alphabet("units")?, alphabet("letters")?);
         let (frames_per_step, frames_max) = (number("frames_per_step")?, number("frames_max")?);
         let confidence = match model.metadata("confidence") {
-            None => Logistic { slope: 4.0, middle: -1.2, doubt: 0.7 },
+            None => Logistic { slope: 1.5, middle: -3.0, doubt: 2.5, stretch: 0.2 },
             Some(text) => match text.split(' ').map(str::parse).collect::<Result<Vec<f32>, _>>().as_deref() {
-                Ok(&[slope, middle, doubt]) if slope > 0.0 && middle.is_finite() && doubt >= 0.0 => {
-                    Logistic { slope, middle, doubt }
+                Ok(&[slope, middle, doubt, stretch])
+                    if slope > 0.0 && middle.is_finite() && doubt >= 0.0 && stretch >= 0.0 =>
+                {
+                    Logistic { slope, middle, doubt, stretch }
                 }
-                _ => return Err(wrong("metadata `confidence`", "it is not three numbers")),
+                _ => return Err(wrong("metadata `confidence`", "it is not four numbers")),
             },
         };
         let mut out = Self { model, units, letters, mel: LogMel::new(), frames_per_step, frames_max, confidence };
@@ -221,8 +225,10 @@ impl CtcRecognizer {
         let (phrase, _) = self.calls.read(START_ADDRESSED, &found.path)?.lead_in?;
         let margin = found.margin;
         tracing::debug!(
-            "wake phrase source={} margin={margin} score={score} hinted={hinted} phrase={phrase}",
-            utterance.source
+            "wake phrase source={} margin={margin} free={} worst={} score={score} hinted={hinted} phrase={phrase}",
+            utterance.source,
+            found.free,
+            found.worst
         );
         let (first, last) = (*found.begins.first()?, *found.begins.last()?);
         let at = utterance.start + u64::from(first) * self.acoustic.row_samples();
@@ -306,10 +312,11 @@ impl Recognizer for CtcRecognizer {
         if let Some((found, reading)) = &reading {
             // training/calibrate_stt.py reads this line.
             tracing::debug!(
-                "grammar search source={} margin={} free={} text={:?}",
+                "grammar search source={} margin={} free={} worst={} text={:?}",
                 utterance.source,
                 found.margin,
                 found.free,
+                found.worst,
                 reading.text
             );
         }

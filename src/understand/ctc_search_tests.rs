@@ -20,16 +20,29 @@ fn rows(frames: &str, alphabet: &Units) -> Vec<f32> {
     values
 }
 
-fn find(frames: &str, words: &[&str], lead: usize) -> Option<(String, f32)> {
-    let alphabet = small_alphabet();
+/// One of these words.
+fn either(words: &[&str]) -> WordGraph {
     let arcs = words.iter().map(|w| WordArc { from: 0, to: 1, text: (*w).to_owned() }).collect();
-    let often = WordGraph { start: 0, ends: vec![1], arcs };
-    let arc = WordArc { from: 0, to: 1, text: "laugh".into() };
-    let seldom = WordGraph { start: 0, ends: vec![1], arcs: vec![arc] };
-    let graph = UnitGraph::build(&[often], &[seldom], &[], &[], &alphabet).expect("small");
+    WordGraph { start: 0, ends: vec![1], arcs }
+}
+
+/// The automaton of one of these words.
+fn automaton(words: &[&str], alphabet: &Units) -> UnitGraph {
+    UnitGraph::build(&[either(words)], &[], &[], &[], alphabet).expect("small")
+}
+
+/// What is found among these words and, said seldom, "laugh".
+fn find_in(frames: &str, words: &[&str], lead: usize) -> Option<(String, Found)> {
+    let alphabet = small_alphabet();
+    let graph = UnitGraph::build(&[either(words)], &[either(&["laugh"])], &[], &[], &alphabet).expect("small");
     let values = rows(frames, &alphabet);
     let found = search(LogProbs { values: &values, units: UNITS }, &graph, Wanted::sentence(START, lead, 0))?;
-    Some((graph.read(START, &found.path).expect("a whole sentence").text, found.margin))
+    Some((graph.read(START, &found.path).expect("a whole sentence").text, found))
+}
+
+/// The same: its text and margin.
+fn find(frames: &str, words: &[&str], lead: usize) -> Option<(String, f32)> {
+    find_in(frames, words, lead).map(|(text, found)| (text, found.margin))
 }
 
 #[test]
@@ -42,9 +55,7 @@ fn a_sentence_of_the_grammar_is_found_at_no_cost() {
 #[test]
 fn a_model_that_doubts_everything_is_sure_of_nothing() {
     let alphabet = small_alphabet();
-    let arcs = vec![WordArc { from: 0, to: 1, text: "lamp".into() }];
-    let words = WordGraph { start: 0, ends: vec![1], arcs };
-    let graph = UnitGraph::build(&[words], &[], &[], &[], &alphabet).expect("small");
+    let graph = automaton(&["lamp"], &alphabet);
     let clear = rows("__o__l_a_m_p_", &alphabet);
     // The best unit of each row has half of what it had, another one the other half.
     let mut noisy = clear.clone();
@@ -67,9 +78,7 @@ fn a_model_that_doubts_everything_is_sure_of_nothing() {
 fn the_ways_to_say_one_sentence_add_up_and_those_of_others_do_not() {
     let alphabet = small_alphabet();
     let unit = |c: &str| usize::from(alphabet.spell(c).expect("a letter")[0][0][0]);
-    let arcs = ["a", "l"].map(|w| WordArc { from: 0, to: 1, text: w.to_owned() });
-    let words = WordGraph { start: 0, ends: vec![1], arcs: arcs.to_vec() };
-    let graph = UnitGraph::build(&[words], &[], &[], &[], &alphabet).expect("small");
+    let graph = automaton(&["a", "l"], &alphabet);
     // In either row "a" has 0.4 and "l" 0.2: a_, _a and aa are all one "a".
     let mut values = vec![f32::NEG_INFINITY; 3 * UNITS];
     for row in values.chunks_mut(UNITS).take(2) {
@@ -97,6 +106,17 @@ fn a_misheard_letter_costs_but_is_forgiven() {
 }
 
 #[test]
+fn another_word_is_worse_than_as_many_misheard_letters() {
+    let found = |frames| find_in(frames, &["lamplightlamp"], 0).expect("found").1;
+    let (misheard, another) = (found("l_o_m_p_l_i_o_h_t_l_a_m_o"), found("l_a_m_p_l_o_u_z_t_l_a_m_p"));
+    assert!((misheard.margin - another.margin).abs() < 0.05, "{misheard:?} {another:?}");
+    assert!(another.worst < 2.5 * misheard.worst && misheard.worst < -3.0, "{misheard:?} {another:?}");
+    // A price is not a sound that was misheard.
+    let (text, seldom) = find_in("__l_a_u_g_h_", &["light"], 0).expect("found");
+    assert!(text == "laugh" && seldom.worst > -0.1 && seldom.margin < -0.5, "{text} {seldom:?}");
+}
+
+#[test]
 fn the_wake_word_before_and_noise_after_are_skipped() {
     let (text, margin) = find("h_e_y_l_a_m_p____k_", &["light", "lamp"], 6).expect("found");
     assert_eq!(text, "lamp");
@@ -107,9 +127,7 @@ fn the_wake_word_before_and_noise_after_are_skipped() {
 fn what_may_be_the_wake_words_end_or_the_sentences_beginning_is_explained_rather_than_skipped() {
     let alphabet = small_alphabet();
     let unit = |c: &str| usize::from(alphabet.spell(c).expect("a letter")[0][0][0]);
-    let arcs = ["oflamp", "lamp"].map(|w| WordArc { from: 0, to: 1, text: w.to_owned() });
-    let words = WordGraph { start: 0, ends: vec![1], arcs: arcs.to_vec() };
-    let graph = UnitGraph::build(&[words], &[], &[], &[], &alphabet).expect("small");
+    let graph = automaton(&["oflamp", "lamp"], &alphabet);
     let mut values = rows("h_e_y_o_k_l_a_m_p__", &alphabet);
     // The "f" sounds more like a "k".
     (values[8 * UNITS + unit("k")], values[8 * UNITS + unit("f")]) = (0.6f32.ln(), 0.3f32.ln());
