@@ -83,9 +83,12 @@ training/.cache/synthetic_zh.npy:
 training/.cache/commands.npy:
 	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name commands --en 9000 --zh 3500 --seed 6 --transformed 0.45 --commands 0.65
 
+training/.cache/accents.npy:
+	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name accents --en 6000 --zh 0 --seed 71 --transformed 0.35 --foreign 1 --commands 0.6
+
 # A first model, which cuts the readings into phrases and teaches the second one.
-SENTENCES := synthetic_en,synthetic_en2,synthetic_en2,synthetic_zh,commands,commands
-training/.cache/first.onnx: training/.cache/synthetic_zh.npy training/.cache/commands.npy
+SENTENCES := synthetic_en,synthetic_en2,synthetic_en2,synthetic_zh,commands,commands,accents
+training/.cache/first.onnx: training/.cache/synthetic_zh.npy training/.cache/commands.npy training/.cache/accents.npy
 	cd training && $(abspath $(PYTHON)) lexicon.py
 	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --steps 18000 --strength 1 --sets $(SENTENCES)
 	cd training && $(abspath $(PYTHON)) export_onnx.py --out .cache/first.onnx

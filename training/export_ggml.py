@@ -82,7 +82,7 @@ def main():
     args = a.parse_args()
     ck = torch.load(args.checkpoint, weights_only=True)
     net = Whisper(256 + len(ck["han"]))
-    net.load_state_dict(ck["net"])
+    net.load_state_dict(ck["averaged"])
     net.eval()
     write_ggml(net, ck["han"], args.out, {"f16": F16, "q8_0": Q8_0, "q5_0": Q5_0}[args.quantise])
 

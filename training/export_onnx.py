@@ -181,8 +181,8 @@ def main():
     a.add_argument("--share", type=float, default=0.4)
     args = a.parse_args()
     ck = torch.load(args.checkpoint, weights_only=True)
-    net = Acoustic(1 + max(int(k.split(".")[1]) for k in ck["net"] if k.startswith("blocks.")))
-    net.load_state_dict(ck["net"])
+    net = Acoustic(1 + max(int(k.split(".")[1]) for k in ck["averaged"] if k.startswith("blocks.")))
+    net.load_state_dict(ck["averaged"])
     if args.average:
         # Weights before and after one run lie in one valley; its middle hears new voices better than either end does
         # (Wortsman et al., "Model soups", 2022).

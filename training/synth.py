@@ -83,7 +83,7 @@ def _speak(job):
             voice, x = voices.random_held_out_voice(text, lang, rng)
         else:
             voice, x = voices.random_training_voice(text, lang, rng, *shares)
-    except Exception as e:  # a synthesiser that refuses a word loses only that word
+    except Exception as e:  # a synthesiser that refuses a word, or lacks a sound, loses only that sentence
         return None
     x = features.trim(x)
     if len(x) < 0.15 * voices.RATE or len(x) > 6.0 * voices.RATE:
@@ -171,7 +171,7 @@ def smoke(corpus, workers):
         ("synthetic_en", "en", 24), ("synthetic_zh", "zh", 24), ("people", "both", 8), ("people_held_out", "both", 4), ("held_out", "both", 4),
     ]:
         todo = [(corpus.sentence(l, p_command=0.5), l) for _ in range(n) for l in (("en", "zh") if langs == "both" else (langs,))]
-        speak_all(name, todo, workers, 1, held_out=name == "held_out", transformed=0.5)
+        speak_all(name, todo, workers, 1, held_out=name == "held_out", transformed=0.5, foreign=0.2)
     store("noise", [("", "", "white", features.log_mel(np.random.default_rng(1).standard_normal(80000).astype(np.float32) * 0.01))])
 
 

@@ -275,7 +275,8 @@ def main():
         print("weights of", args.init)
     averaged = AveragedModel(w, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
     if step:
-        averaged.load_state_dict(ck["averaged"])
+        averaged.module.load_state_dict(ck["averaged"])
+        averaged.n_averaged.fill_(step)
     teacher = None
     if args.teacher:
         # After Li et al., "Large-Scale Domain Adaptation via Teacher-Student Learning" (2017): where each sound is
@@ -325,7 +326,7 @@ def main():
         if step % 20 == 0:
             bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()}, refresh=False)
         if step % 100 == 0 or step == args.steps:
-            ck = {"net": w.state_dict(), "averaged": averaged.state_dict(), "opts": [o.state_dict() for o in opts], "step": step, "han": "".join(tokens.han) if tokens else ""}
+            ck = {"net": w.state_dict(), "averaged": averaged.module.state_dict(), "opts": [o.state_dict() for o in opts], "step": step, "han": "".join(tokens.han) if tokens else ""}
             torch.save(ck, checkpoint + ".tmp")
             os.replace(checkpoint + ".tmp", checkpoint)
         if step % 500 == 0 or step == args.steps:

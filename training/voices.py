@@ -173,10 +173,11 @@ def _run(cmd):
 def random_training_voice(text, lang, rng: random.Random, transformed=0.0, foreign=0.0):
     """One utterance in a random voice that is not held out: (name, samples at 16 kHz).
 
-    foreign: share of English utterances by voices of other languages; ValueError where those cannot say it.  transformed: share of the natural voices' utterances that another speaker says; of the others pitch and formants
+    foreign: share of English utterances by voices of other languages, where Pico is; ValueError where those cannot say it.
+    transformed: share of the natural voices' utterances that another speaker says; of the others pitch and formants
     move as one.
     """
-    if lang == "en" and foreign and rng.random() < foreign:
+    if lang == "en" and foreign and shutil.which("pico2wave") and rng.random() < foreign:
         v = rng.choice(list(_ACCENTS))
         x = accented(text, v, rng)
         return "pico-" + v, another_speaker(x, rng) if rng.random() < transformed else resample(x, rng.uniform(0.8, 1.25))
