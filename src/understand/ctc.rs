@@ -40,8 +40,9 @@ const GAP_MS: u64 = 450;
 const CALL_MARGIN_MIN: f32 = -1.0;
 /// ... and with this one where the wake-word model thought of one, too; there the nearest was at -1.4.
 const HINTED_MARGIN_MIN: f32 = -1.1;
-/// Both only with a confidence of this or more: in a babble of voices the model doubts everything, and whatever is looked
-/// for is not much worse (0.0002); calls in a room at 10 dB have 0.02 and more (240 development recordings).
+/// Both only with a confidence of this or more: in a babble of voices the model doubts everything, and whatever is
+/// looked for is not much worse (0.00003); calls in a room at 10 dB have 0.05 and more but for one look too early
+/// (0.002; 300 development recordings).
 const CALL_CONFIDENCE_MIN: f32 = 0.01;
 
 /// Below this a sentence of the grammars is taken for something else.

@@ -15,8 +15,8 @@ const TOKENS_MAX: usize = 12_000;
 /// Price of a sentence that is said seldom (natural log): one in e^4 commands is one of them, it is assumed.
 const SELDOM_PRICE: f32 = 4.0;
 
-/// How many sounds in a row tell that another word was said: "house" for "treehouse" is wrong in three or four. Of 2 to 14,
-/// all did about as well on 505 calibration recordings, 4 by a little best on 450 others.
+/// How many sounds in a row tell that another word was said: "house" for "treehouse" is wrong in three or four. Of 2 to
+/// 14, all did about as well on 505 calibration recordings; 4 was a little better than the others on 600 more.
 const STRETCH: usize = 4;
 
 /// A unit sounds for about this many rows.
@@ -136,8 +136,8 @@ pub struct Found {
     /// Natural log of the free path's own probability while it was said, per unit: in noise the model doubts that path
     /// too, and that a sentence is hardly worse says little; <= 0.
     pub free: f32,
-    /// What the worst [`STRETCH`] sounds in a row add to the sentence's log-probability, with the pause after them; <= 0.
-    /// Noise takes a little from every sound, a name that the home does not have all from a few.
+    /// What the worst [`STRETCH`] sounds in a row add to the sentence's log-probability, with the pause after them;
+    /// <= 0. Noise takes a little from every sound, a name that the home does not have takes all from a few.
     pub worst: f32,
 }
 
@@ -172,7 +172,8 @@ impl Token {
         (self.history ^ u64::from(unit)).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23)
     }
 
-    /// Two tokens in one place: those of one history add up (CTC sums over alignments), of two histories the better lives.
+    /// Two tokens in one place: those of one history add up (CTC sums over alignments), of two histories the better
+    /// lives.
     fn join(&mut self, other: Token) {
         let (better, worse) = if other.score > self.score { (other, *self) } else { (*self, other) };
         let gap = better.score - worse.score;
