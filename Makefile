@@ -4,9 +4,13 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 BUILD_PACKAGES := cmake g++ libclang-dev libasound2-dev pkg-config
 TEST_PACKAGES := mosquitto espeak-ng flite
 TRAINING_PACKAGES := python3-venv python3-dev g++
+VOICE_PACKAGES := espeak-ng flite festival festlex-cmu festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts \
+  festvox-czech-dita festvox-czech-krb festvox-czech-machac festvox-czech-ph festvox-italp16k festvox-itapc16k \
+  festvox-suopuhe-lj festvox-suopuhe-mv festvox-hi-nsk festival-hi
+NONFREE_PACKAGES := libttspico-utils rhvoice rhvoice-english
 PYTHON ?= .venv/bin/python
 
-.PHONY: demo test build install uninstall packages test-packages fmt clippy doc fixtures venv train-stt train-whisper train-wake train-intent test-training clean
+.PHONY: demo test build install uninstall packages test-packages fmt clippy doc fixtures venv voices train-stt train-whisper train-wake train-intent test-training clean
 
 DEMO := audio-fixtures/en-turn-on-kitchen-light.flac audio-fixtures/en-bedroom-light-off.flac audio-fixtures/zh-living-room-light-off.flac audio-fixtures/zh-ceiling-light-on.flac audio-fixtures/zh-bedside-lamp-on.flac audio-fixtures/noise-tap.flac
 
@@ -75,20 +79,29 @@ venv: training/requirements.txt
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet -r training/requirements.txt
 
-training/.cache/synthetic_zh.npy:
+# Everything that speaks; what Debian keeps in its non-free section only if that is enabled.
+voices:
+	$(call install,$(VOICE_PACKAGES))
+	@for p in $(NONFREE_PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q "ok installed" \
+	  || echo "Left out: $$p, of Debian's non-free section (enable it and install $$p for more voices)"; done
+
+training/.cache/synthetic_zh.npy: | voices
 	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_en --en 26000 --zh 0 --seed 3
 	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_en2 --en 7000 --zh 0 --seed 5 --transformed 0.7
 	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name synthetic_zh --en 0 --zh 13000 --seed 4
 
-training/.cache/commands.npy:
+training/.cache/commands.npy: | voices
 	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name commands --en 9000 --zh 3500 --seed 6 --transformed 0.45 --commands 0.65
 
-training/.cache/accents.npy:
+training/.cache/accents.npy: | voices
 	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name accents --en 6000 --zh 0 --seed 71 --transformed 0.35 --foreign 1 --commands 0.6
 
+training/.cache/speakers.npy: | voices
+	cd training && $(abspath $(PYTHON)) synth.py --shared $(abspath $(TIEBREAK_DATA)) --name speakers --en 8500 --zh 1500 --seed 81 --transformed 0.45 --foreign 0.3 --commands 0.6
+
 # A first model, which cuts the readings into phrases and teaches the second one.
-SENTENCES := synthetic_en,synthetic_en2,synthetic_en2,synthetic_zh,commands,commands,accents
-training/.cache/first.onnx: training/.cache/synthetic_zh.npy training/.cache/commands.npy training/.cache/accents.npy
+SENTENCES := synthetic_en,synthetic_en2,synthetic_en2,synthetic_zh,commands,commands,accents,speakers,speakers
+training/.cache/first.onnx: training/.cache/synthetic_zh.npy training/.cache/commands.npy training/.cache/accents.npy training/.cache/speakers.npy
 	cd training && $(abspath $(PYTHON)) lexicon.py
 	cd training && $(abspath $(PYTHON)) train_stt.py acoustic --steps 18000 --strength 1 --sets $(SENTENCES)
 	cd training && $(abspath $(PYTHON)) export_onnx.py --out .cache/first.onnx
@@ -122,7 +135,7 @@ test-training: test-packages venv
 	  $(abspath $(PYTHON)) lexicon.py --smoke --out $(SMOKE)/english.lexicon && \
 	  $(abspath $(PYTHON)) train_stt.py acoustic --blocks 7 --steps 4 --sets synthetic_en,synthetic_zh && \
 	  $(abspath $(PYTHON)) export_onnx.py --out $(SMOKE)/stt-ctc.onnx && \
-	  $(abspath $(PYTHON)) -m doctest phrases.py && \
+	  $(abspath $(PYTHON)) -m doctest phrases.py diphones.py && \
 	  $(abspath $(PYTHON)) phrases.py --smoke --model $(SMOKE)/stt-ctc.onnx && \
 	  $(abspath $(PYTHON)) train_stt.py acoustic --checkpoint $(SMOKE)/taught.pt --steps 2 --ready --init $(SMOKE)/stt-ctc.onnx --teacher $(SMOKE)/stt-ctc.onnx --sets synthetic_en,phrases && \
 	  $(abspath $(PYTHON)) export_onnx.py --checkpoint $(SMOKE)/taught.pt --average $(SMOKE)/stt-ctc.onnx --share 0.5 --out $(SMOKE)/taught.onnx && \

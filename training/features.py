@@ -17,6 +17,8 @@ QUIET = 12
 DELAY, TAPS, POWER_MIN, LOADING = 4, 8, 1e-4, 1e-3
 # Of a mel band of noise within one frame, independent parts: some 1 to 8, the higher the more.
 FREEDOM = np.linspace(1, 8, N_MELS)
+# Hiss lies above 3 kHz, voice below 2 kHz; a few dB tell them apart (log10 power).
+HISS_FROM, VOICE_BELOW, HISS_SLOPE = 54, 40, 0.2
 
 
 def mel_filters():
@@ -137,10 +139,24 @@ class Augment:
         b = len(out)
         warp = r.uniform(-0.13, 0.13, (b, 1)) + r.normal(0, 0.035, (b, 5))
         dry, heard = x @ _warp_matrix(torch.from_numpy(np.exp(self.strength * warp).astype(np.float32))).mT
+        hiss = self._hiss(dry, noisy)
+        dry, heard = dry + hiss, heard + hiss
         p = self._noise(10.0 ** heard, noisy)
         log = torch.log10(p.clamp(min=1e-10)) + self._microphone(b)
         log = log + torch.from_numpy(r.uniform(-3.5, 1.0, (b, 1, 1)).astype(np.float32))
         return self._mask(normalise(log.clamp(min=-10))), normalise(dry), torch.tensor(lengths)
+
+    def _hiss(self, dry, noisy):
+        """Log10 gains [B, T, 80] of what hisses, as s, f and t do: it differs between people as their vowels do, but apart from them.
+
+        Not where there is noise, which would give the hiss away by swelling with it.
+        """
+        r, b = self.rng, len(dry)
+        upper = torch.sigmoid((dry[..., HISS_FROM:].mean(-1) - dry[..., :VOICE_BELOW].mean(-1)) / HISS_SLOPE)
+        knots = r.normal(0, 0.2, (b, 1, 8)) + r.normal(0, 0.15, (b, 1, 1))
+        knots[np.array(noisy, bool)] = 0
+        gain = torch.from_numpy((self.strength * knots).astype(np.float32))
+        return upper[:, :, None] * torch.nn.functional.interpolate(gain, size=N_MELS, mode="linear", align_corners=True)
 
     def _noise(self, p, noisy):
         """Where there is none: recorded noise, the other sentences of the batch talking at once, or noise of a random spectrum."""

@@ -1,7 +1,7 @@
 """Free synthetic voices, and which of them are held out.
 
 HELD_OUT voices are never trained on: the fixtures in audio-fixtures/ and every accuracy figure are spoken
-by them.  slt (flite's and festival's recordings of one woman) and kdl (festival's male diphones) are held
+by them.  slt (flite's, festival's and RHVoice's recordings of one woman) and kdl (festival's male diphones) are held
 out whole, and so are twelve espeak-ng variants.
 """
 
@@ -20,6 +20,8 @@ import pypinyin
 import pyworld
 import soundfile
 
+import diphones
+
 jieba.setLogLevel(30)
 # Alone, 调 is tiáo where something is adjusted (调到, 调高); pypinyin's own choice is diào.  Words such as 调查 keep theirs.
 pypinyin.load_single_dict({ord("调"): "tiáo,diào"})
@@ -33,7 +35,8 @@ kaukovalta klatt klatt2 klatt3 klatt4 klatt5 klatt6 linda m1 m2 m3 m4 m5 m6 m7 m
 pablo paul pedro quincy rob robert sandro shelby steph steph2 steph3 travis victor whisper zac""".split()
 ESPEAK_HELD_OUT = ["f4", "m7", "Annie", "Andy", "Alicia", "steph", "david", "caleb", "linda", "klatt4", "Hugo", "zac"]
 ESPEAK_TRAIN = [v for v in _VARIANTS if v not in ESPEAK_HELD_OUT]
-HELD_OUT = ["flite-slt", "festival-slt", "festival-kdl"] + ["espeak-" + v for v in ESPEAK_HELD_OUT]
+RHVOICE_TRAIN = ["alan", "bdl", "clb"]  # its fourth English voice is slt
+HELD_OUT = ["flite-slt", "festival-slt", "rhvoice-slt", "festival-kdl"] + ["espeak-" + v for v in ESPEAK_HELD_OUT]
 
 
 def _read(path):
@@ -110,6 +113,11 @@ def pico(text, lang="en-US", speed=100, pitch=100):
     return _run(["pico2wave", "-l", lang, "-w", "OUT", "--", marked])
 
 
+def rhvoice(text, voice, speed=100, pitch=100):
+    """RHVoice, at speed and pitch in percent; about 5 utterances a second."""
+    return _run(["RHVoice-test", "-p", voice, "-r", str(speed), "-t", str(pitch), "-o", "OUT"], text)
+
+
 # English sounds as Pico's voices of other languages can say them (X-SAMPA, and only what each of them knows).
 _CONSONANTS = dict(zip("B D F G K L M N P S SH T Z JH CH".split(), "b d f g k l m n p s S t z dZ tS".split()))
 _ACCENTS = {
@@ -160,11 +168,11 @@ def festival(text, voice="cmu_us_slt_arctic_hts", stretch=1.0):
         return _run(["text2wave", "-eval", f"(voice_{voice})", "-eval", f"(Parameter.set 'Duration_Stretch {stretch})", f.name, "-o", "OUT"])
 
 
-def _run(cmd):
+def _run(cmd, text=""):
     fd, path = tempfile.mkstemp(suffix=".wav")
     os.close(fd)
     try:
-        subprocess.run([path if c == "OUT" else c for c in cmd], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        subprocess.run([path if c == "OUT" else c for c in cmd], input=text.encode(), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
         return _read(path)
     finally:
         os.unlink(path)
@@ -173,16 +181,22 @@ def _run(cmd):
 def random_training_voice(text, lang, rng: random.Random, transformed=0.0, foreign=0.0):
     """One utterance in a random voice that is not held out: (name, samples at 16 kHz).
 
-    foreign: share of English utterances by voices of other languages, where Pico is; ValueError where those cannot say it.
+    foreign: share of English utterances by voices of other languages; ValueError where those cannot say it.
     transformed: share of the natural voices' utterances that another speaker says; of the others pitch and formants
     move as one.
     """
-    if lang == "en" and foreign and shutil.which("pico2wave") and rng.random() < foreign:
-        v = rng.choice(list(_ACCENTS))
-        x = accented(text, v, rng)
-        return "pico-" + v, another_speaker(x, rng) if rng.random() < transformed else resample(x, rng.uniform(0.8, 1.25))
+    abroad = (list(_ACCENTS) if shutil.which("pico2wave") else []) + diphones.installed()
+    if lang == "en" and abroad and rng.random() < foreign:
+        v = rng.choice(abroad)
+        if v in _ACCENTS:
+            x = accented(text, v, rng)
+        else:
+            x, rate = diphones.speak(text, v, rng)
+            x = resample(x, rate / RATE)
+        return "foreign-" + v, another_speaker(x, rng) if rng.random() < transformed else resample(x, rng.uniform(0.85, 1.2))
     if lang == "en":
-        kind = rng.choices(["espeak", "flite", "pico"], [0.30, 0.35, 0.35 if shutil.which("pico2wave") else 0.0])[0]
+        here = [0.2, 0.25, 0.25 if shutil.which("pico2wave") else 0.0, 0.3 if shutil.which("RHVoice-test") else 0.0]
+        kind = rng.choices(["espeak", "flite", "pico", "rhvoice"], here)[0]
     else:
         kind = "espeak"
     if kind == "espeak":
@@ -195,6 +209,11 @@ def random_training_voice(text, lang, rng: random.Random, transformed=0.0, forei
             return "flite-" + v, another_speaker(flite(text, v), rng)
         x = flite(text, v, rng.uniform(0.75, 1.3), rng.choice([None, rng.uniform(75, 220)]))
         return "flite-" + v, resample(x, rng.uniform(0.8, 1.38))
+    if kind == "rhvoice":
+        v = rng.choice(RHVOICE_TRAIN)
+        if rng.random() < transformed:
+            return "rhvoice-" + v, another_speaker(rhvoice(text, v), rng)
+        return "rhvoice-" + v, resample(rhvoice(text, v, rng.randint(75, 140), rng.randint(75, 130)), rng.uniform(0.8, 1.25))
     v = rng.choice(["en-US", "en-GB"])
     if transformed and rng.random() < transformed:
         return "pico-" + v, another_speaker(pico(text, v), rng)
