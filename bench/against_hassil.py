@@ -4,7 +4,7 @@
     pip install hassil PyYAML
     bench/against_hassil.py [--tiebreak target/release/tiebreak] [--per-language 150]
 
-hassil gets the shipped grammars, with our `opening_words` among its `skip_words`; both get the positive test sentences
+hassil gets the shipped grammars, with our `opening_words` and `closing_words` among its `skip_words`; both get the positive test sentences
 of the grammars, in a shuffled order that the seed fixes. Its time is that of `recognize_best` alone; ours is the
 whole of `tiebreak say -` (understanding, auction, receipt, JSON) over the sentences repeated until loading no longer
 counts, so the ratio is to our disadvantage. Prints totals only.
@@ -45,7 +45,7 @@ def grammar(lang):
             merged["intents"].setdefault(intent, {"data": []})["data"] += body["data"]
         merged["lists"].update(file.get("lists", {}))
         merged["expansion_rules"].update(file.get("expansion_rules", {}))
-        merged["skip_words"] += file.get("skip_words", []) + file.get("opening_words", [])
+        merged["skip_words"] += file.get("skip_words", []) + file.get("opening_words", []) + file.get("closing_words", [])
     # It takes the first skip word that fits, we take any.
     merged["skip_words"].sort(key=len, reverse=True)
     return Intents.from_dict(merged)

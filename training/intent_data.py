@@ -87,7 +87,7 @@ class Grammar:
         for file in grammar_files(lang):
             self.rules.update(file.get("expansion_rules", {}))
             self.lists.update(file.get("lists", {}))
-            self.skip += file.get("skip_words", []) + file.get("opening_words", [])
+            self.skip += file.get("skip_words", []) + file.get("opening_words", []) + file.get("closing_words", [])
             for intent, body in file.get("intents", {}).items():
                 self.blocks += [(intent, block) for block in body["data"]]
 

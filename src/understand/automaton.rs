@@ -103,13 +103,24 @@ pub enum Said {
     Seldom,
 }
 
+/// Where words that mean nothing are spoken; in a text they may stand anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipSaid {
+    /// Before a sentence, by some.
+    Before,
+    /// After a sentence.
+    After,
+    /// Before and after one.
+    Around,
+}
+
 /// Words that may stand anywhere and mean nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkipWord {
     /// The words.
     pub word: Box<[char]>,
-    /// Whether they are also spoken after a sentence, not only before it.
-    pub closing: bool,
+    /// Where a recogniser expects them.
+    pub said: SkipSaid,
 }
 
 /// Where one template is written. Its states are those from `first` up to the next template's.

@@ -7,7 +7,9 @@ use std::collections::HashMap;
 
 use crate::facts::intent::{Lang, SlotValue};
 
-use super::automaton::{Arcs, Automaton, Block, ListKind, ListValue, Origin, Range, SkipWord, SlotList, Step};
+use super::automaton::{
+    Arcs, Automaton, Block, ListKind, ListValue, Origin, Range, SkipSaid, SkipWord, SlotList, Step,
+};
 use super::grammar::{ContextRules, Scope, plain, slot_value};
 use super::normalise::normalise;
 use super::sentences::{Placed, RawList, RawListValue, RawRange};
@@ -62,12 +64,13 @@ impl Compiler {
         Self { automaton, home, shared: HashMap::new(), slots: HashMap::new(), arcs: vec![Vec::new()], pieces: 0 }
     }
 
-    /// Words that may stand anywhere; `closing`: people also say them after a sentence.
-    pub fn add_skip_words(&mut self, words: &[String], closing: bool) {
+    /// Words that may stand anywhere, and where they are said.
+    pub fn add_skip_words(&mut self, words: &[String], said: SkipSaid) {
         for word in words.iter().map(|w| normalise(w)).filter(|w| !w.is_empty()) {
             match self.automaton.skip.iter_mut().find(|s| *s.word == word[..]) {
-                Some(known) => known.closing |= closing,
-                None => self.automaton.skip.push(SkipWord { word: word.into_boxed_slice(), closing }),
+                Some(known) if known.said == said => {}
+                Some(known) => known.said = SkipSaid::Around,
+                None => self.automaton.skip.push(SkipWord { word: word.into_boxed_slice(), said }),
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::facts::error::Fault;
 use crate::facts::home::{Home, Names};
 use crate::facts::intent::{Lang, SlotValue, Slots};
 
-use super::automaton::{Automaton, Block, ListKind, ListValue, Said, SlotList};
+use super::automaton::{Automaton, Block, ListKind, ListValue, Said, SkipSaid, SlotList};
 use super::compile::Compiler;
 use super::normalise::normalise;
 use super::sentences::{GrammarSource, Placed, RawBlock, RawList, SentenceFile, read};
@@ -91,8 +91,9 @@ pub fn compile(home: &Home, sources: &[GrammarSource], lang: Lang) -> Result<Aut
     }
     let mut compiler = Compiler::new(lang, home_lists(home, lang));
     for (_, file) in &files {
-        compiler.add_skip_words(&file.skip_words, true);
-        compiler.add_skip_words(&file.opening_words, false);
+        compiler.add_skip_words(&file.skip_words, SkipSaid::Around);
+        compiler.add_skip_words(&file.opening_words, SkipSaid::Before);
+        compiler.add_skip_words(&file.closing_words, SkipSaid::After);
     }
     for (source, file) in &files {
         for (intent, raw) in &file.intents {

@@ -10,7 +10,7 @@ use crate::facts::error::Fault;
 use crate::facts::home::{Home, Names};
 use crate::facts::intent::{Hypothesis, Lang, SlotValue, Slots, Via};
 
-use super::automaton::{Automaton, ListKind, Said, names, vocabulary};
+use super::automaton::{Automaton, ListKind, Said, SkipSaid, names, vocabulary};
 use super::classifier::{IntentModel, Opinion};
 use super::clauses::without_gerund;
 use super::grammar;
@@ -193,7 +193,7 @@ impl Understanding {
     /// Words that may stand before any sentence in `lang` and mean nothing, beside those in [`Self::speakable`].
     pub fn openers(&self, lang: Lang) -> Vec<String> {
         let skip = self.languages.iter().filter(|l| l.lang == lang).flat_map(|l| &l.automaton.skip);
-        skip.filter(|s| !s.closing).map(|s| apostrophes(&s.word.iter().collect::<String>())).collect()
+        skip.filter(|s| s.said == SkipSaid::Before).map(|s| apostrophes(&s.word.iter().collect::<String>())).collect()
     }
 
     /// Readings by template, cheapest first, without doubles.

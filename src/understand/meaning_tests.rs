@@ -312,6 +312,8 @@ fn what_can_be_said_is_what_is_understood() {
     assert!(says(Lang::En, &["what's", "the", "weather"]));
     assert!(says(Lang::En, &["turn", "on", "the", "客", "厅", "light"]));
     assert!(says(Lang::Zh, &["把", "厨", "房", "灯", "调", "到", "百", "分", "之", "二", "十", "一"]));
+    assert!(says(Lang::En, &["fan", "off", "too"]) && !says(Lang::En, &["too", "fan", "off"]));
+    assert!(says(Lang::Zh, &["请", "关", "灯", "吧"]) && !says(Lang::Zh, &["吧", "关", "灯"]));
     assert!(!says(Lang::En, &["turn", "on", "the", "attic", "light"]));
     assert!(!says(Lang::En, &["turn", "on", "the"]));
 }

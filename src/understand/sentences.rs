@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
@@ -53,6 +53,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
 
 /// A sentence file as written.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SentenceFile {
     /// `en`, `zh-CN`, ...
     pub language: Option<String>,
@@ -72,10 +73,20 @@ pub struct SentenceFile {
     /// sentence makes the recogniser's automaton larger than what may come before it.
     #[serde(default)]
     pub opening_words: Vec<String>,
+    /// The same, but spoken only after a sentence (ours, too): "too bright" begins with no such word.
+    #[serde(default)]
+    pub closing_words: Vec<String>,
+    /// Read over.
+    #[serde(default, rename = "responses")]
+    pub _responses: IgnoredAny,
+    /// Read over.
+    #[serde(default, rename = "settings")]
+    pub _settings: IgnoredAny,
 }
 
 /// One intent's sentences.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RawIntent {
     /// Blocks that share slots and context.
     #[serde(default)]
@@ -84,6 +95,7 @@ pub struct RawIntent {
 
 /// Sentences with the same slots and context.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RawBlock {
     /// Templates.
     #[serde(default)]
@@ -107,10 +119,17 @@ pub struct RawBlock {
     /// leaves these out.
     #[serde(default)]
     pub metadata: BTreeMap<String, Value>,
+    /// Read over.
+    #[serde(default, rename = "response")]
+    pub _response: IgnoredAny,
+    /// Read over.
+    #[serde(default, rename = "required_keywords")]
+    pub _required_keywords: IgnoredAny,
 }
 
 /// A slot list.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RawList {
     /// The words it holds.
     pub values: Option<Vec<RawListValue>>,
@@ -144,6 +163,7 @@ pub enum RawListValue {
 
 /// A range of numbers.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RawRange {
     /// `number`, `percentage` or `temperature`.
     #[serde(default)]
@@ -158,6 +178,18 @@ pub struct RawRange {
     pub multiplier: Option<f64>,
     /// `halves` or `tenths`: fractions that may be said.
     pub fraction_type: Option<String>,
+    /// Read over: all that is understood is said in words or in digits.
+    #[serde(default, rename = "digits")]
+    pub _digits: IgnoredAny,
+    /// Read over.
+    #[serde(default, rename = "words")]
+    pub _words: IgnoredAny,
+    /// Read over: a file has one language.
+    #[serde(default, rename = "words_language")]
+    pub _words_language: IgnoredAny,
+    /// Read over.
+    #[serde(default, rename = "words_ruleset")]
+    pub _words_ruleset: IgnoredAny,
 }
 
 /// Reads one sentence file.
@@ -298,9 +330,14 @@ mod tests {
 
     #[test]
     fn bad_files_name_their_line() {
-        for (text, at) in
-            [("intents: [1", "1"), ("language: en\nintents:\n  A: 3\n", "3:"), ("language: de\n", "language")]
-        {
+        for (text, at) in [
+            ("intents: [1", "1"),
+            ("language: en\nintents:\n  A: 3\n", "3:"),
+            ("language: de\n", "language"),
+            ("intent: {}\n", "1:1"),
+            ("intents:\n  A:\n    data:\n      - sentences: [a]\n        requires_contexts: {domain: light}\n", "5:9"),
+            ("lists:\n  n:\n    range: {from: 1, to: 2, stop: 3}\n", "3:"),
+        ] {
             let fault = read(&source(text)).expect_err(text);
             assert!(fault.key.starts_with(at), "{text:?}: {fault}");
         }

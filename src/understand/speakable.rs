@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::automaton::{Automaton, Range, Said, Step};
+use super::automaton::{Automaton, Range, Said, SkipSaid, Step};
 use super::normalise::{is_boundary, is_han};
 use super::numbers;
 use super::word_graph::{WordArc, WordGraph};
@@ -395,8 +395,8 @@ impl Minimal {
     }
 }
 
-/// Lets skip words stand before and after every sentence. Opening words are left out: there are so many that
-/// recognisers take other sounds for them.
+/// Lets skip words stand before and after every sentence, closing words after it. Opening words are left out: there are
+/// so many that recognisers take other sounds for them.
 fn with_skip_words(mut graph: WordGraph, automaton: &Automaton) -> WordGraph {
     if graph.arcs.is_empty() {
         return graph;
@@ -409,8 +409,9 @@ fn with_skip_words(mut graph: WordGraph, automaton: &Automaton) -> WordGraph {
     let (start, end, after) = (fresh(), fresh(), fresh());
     let mut arcs = vec![WordArc { from: start, to: graph.start, text: String::new() }];
     arcs.extend(graph.ends.iter().map(|e| WordArc { from: *e, to: end, text: String::new() }));
-    for (from, to) in [(start, graph.start), (end, after)] {
-        for skip in automaton.skip.iter().filter(|s| s.closing) {
+    let places = [(start, graph.start, &[SkipSaid::Around][..]), (end, after, &[SkipSaid::Around, SkipSaid::After])];
+    for (from, to, said) in places {
+        for skip in automaton.skip.iter().filter(|s| said.contains(&s.said)) {
             let chunks = chunks(&apostrophes(&skip.word.iter().collect::<String>()));
             let mut at = from;
             for (i, text) in chunks.iter().enumerate() {
