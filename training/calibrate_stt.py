@@ -4,8 +4,8 @@
 
 Speaks home commands and other sentences in voices that are held out (other sentences than the fixtures'), some in
 rooms and noise, replays them, fits a logistic curve and writes it into the model's metadata `confidence`
-("slope middle doubt stretch left": slope x (margin + doubt x free path + stretch x worst stretch + left x what is left
-over - middle)).  The network is not touched.
+("slope middle doubt stretch": slope x (margin + doubt x free path + stretch x worst stretch - middle)).  Four numbers
+are fitted; the network is not touched.
 """
 
 import argparse
@@ -57,17 +57,17 @@ OTHER_SHARE = 0.1
 
 
 def fit(numbers, right, weights, rounds=50):
-    """Logistic regression on [recordings, k] numbers, by Newton's method with a weak prior towards 0 for each: slope, middle, and
-    what each number but the first counts beside it."""
+    """Logistic regression on [recordings, 3] numbers, by Newton's method with a weak prior towards 0 for each: slope, middle, and
+    what the second and the third number count beside the first."""
     mean, spread = numbers.mean(0), numbers.std(0) + 1e-6
     x = np.concatenate([(numbers - mean) / spread, np.ones((len(numbers), 1))], 1)
     weights = weights / weights.sum()
-    prior, w = np.diag([1e-3] * numbers.shape[1] + [0]), np.zeros(x.shape[1])
+    prior, w = np.diag([1e-3, 1e-3, 1e-3, 0]), np.zeros(4)
     for _ in range(rounds):
         p = 1 / (1 + np.exp(-x @ w))
         w -= np.linalg.solve((x * (weights * p * (1 - p))[:, None]).T @ x + prior, x.T @ (weights * (p - right)) + prior @ w)
-    slopes = w[:-1] / spread
-    return float(slopes[0]), float((mean @ slopes - w[-1]) / slopes[0]), *(float(max(0, s / slopes[0])) for s in slopes[1:])
+    slopes = w[:3] / spread
+    return float(slopes[0]), float((mean @ slopes - w[3]) / slopes[0]), float(max(0, slopes[1] / slopes[0])), float(max(0, slopes[2] / slopes[0]))
 
 
 def disturbed(x, noises, r):
@@ -120,23 +120,23 @@ def main():
             env={**os.environ, "TIEBREAK_LOG": "tiebreak::understand::ctc=debug", "NO_COLOR": "1"},
         )
         # A recording is searched at every pause; its last search is the one that counts.
-        searches = re.findall(r"grammar search source=(\S+) margin=(\S+) free=(\S+) worst=(\S+) left=(\S+) text=\"([^\"]*)\"", out.stderr)
-        found = {source: (*map(float, numbers), text) for source, *numbers, text in searches}
+        searches = re.findall(r"grammar search source=(\S+) margin=(\S+) free=(\S+) worst=(\S+) text=\"([^\"]*)\"", out.stderr)
+        found = {source: (float(margin), float(free), float(worst), text) for source, margin, free, worst, text in searches}
         print(f"{len(files)} recordings, {len(found)} searched")
         meaning = meanings(args.tiebreak, config, {text for *_, text in found.values()} | {text for text in truth.values() if text})
-    numbers = np.array([f[:4] for f in found.values()])
+    numbers = np.array([f[:3] for f in found.values()])
     right = np.array([truth[source] is not None and meaning[text] == meaning[truth[source]] for source, (*_, text) in found.items()], dtype=float)
     known = np.array([truth[source] is not None for source in found])
-    slope, middle, doubt, stretch, left = fit(numbers, right, np.where(known, (1 - OTHER_SHARE) / known.sum(), OTHER_SHARE / (~known).sum()))
-    accepted = numbers @ [1, doubt, stretch, left] > middle
+    slope, middle, doubt, stretch = fit(numbers, right, np.where(known, (1 - OTHER_SHARE) / known.sum(), OTHER_SHARE / (~known).sum()))
+    accepted = numbers @ [1, doubt, stretch] > middle
     print(
-        f"slope {slope:.2f}, middle {middle:.2f}, doubt {doubt:.2f}, stretch {stretch:.2f}, left {left:.2f}; of the {right.sum():.0f} understood rightly {accepted[right > 0].mean():.3f} are accepted, "
+        f"slope {slope:.2f}, middle {middle:.2f}, doubt {doubt:.2f}, stretch {stretch:.2f}; of the {right.sum():.0f} understood rightly {accepted[right > 0].mean():.3f} are accepted, "
         f"of the {(1 - right)[known].sum():.0f} commands misunderstood {accepted[known & (right == 0)].mean():.3f}, of the {(~known).sum()} other sentences {accepted[~known].mean():.3f}"
     )
     model = onnx.load(args.model)
     kept = [(p.key, p.value) for p in model.metadata_props if p.key != "confidence"]
     del model.metadata_props[:]
-    for key, value in [*kept, ("confidence", f"{slope:.3f} {middle:.3f} {doubt:.3f} {stretch:.3f} {left:.3f}")]:
+    for key, value in [*kept, ("confidence", f"{slope:.3f} {middle:.3f} {doubt:.3f} {stretch:.3f}")]:
         model.metadata_props.add(key=key, value=value)
     onnx.save(model, args.model)
 

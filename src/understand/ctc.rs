@@ -93,24 +93,11 @@ struct Logistic {
     doubt: f32,
     /// What the worst stretch counts.
     stretch: f32,
-    /// What counts that is left over.
-    left: f32,
 }
 
 impl Logistic {
-    /// What the embedded model's was when this was written: a new network is calibrated from there.
-    const UNCALIBRATED: Self = Self { slope: 1.2, middle: -4.3, doubt: 3.3, stretch: 0.26, left: 3.5 };
-
-    /// Five numbers as training/calibrate_stt.py writes them; no evidence counts against itself.
-    fn parse(text: &str) -> Option<Self> {
-        let numbers: Vec<f32> = text.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
-        let &[slope, middle, doubt, stretch, left] = &numbers[..] else { return None };
-        let is_sound = slope > 0.0 && [doubt, stretch, left].iter().all(|&c| c >= 0.0);
-        (is_sound && numbers.iter().all(|n| n.is_finite())).then_some(Self { slope, middle, doubt, stretch, left })
-    }
-
     fn of(self, found: &Found) -> f32 {
-        let fit = found.margin + self.doubt * found.free + self.stretch * found.worst + self.left * found.left;
+        let fit = found.margin + self.doubt * found.free + self.stretch * found.worst;
         1.0 / (1.0 + (-self.slope * (fit - self.middle)).exp())
     }
 }
@@ -135,8 +122,16 @@ impl AcousticModel {
         let (units, letters) = (alphabet("units")?, alphabet("letters")?);
         let (frames_per_step, frames_max) = (number("frames_per_step")?, number("frames_max")?);
         let confidence = match model.metadata("confidence") {
-            None => Logistic::UNCALIBRATED,
-            Some(text) => Logistic::parse(&text).ok_or_else(|| wrong("metadata `confidence`", "it is not five numbers"))?,
+            // What the embedded model's was when this was written: a new network is calibrated from there.
+            None => Logistic { slope: 2.3, middle: -1.8, doubt: 1.4, stretch: 0.07 },
+            Some(text) => match text.split(' ').map(str::parse).collect::<Result<Vec<f32>, _>>().as_deref() {
+                Ok(&[slope, middle, doubt, stretch])
+                    if slope > 0.0 && middle.is_finite() && doubt >= 0.0 && stretch >= 0.0 =>
+                {
+                    Logistic { slope, middle, doubt, stretch }
+                }
+                _ => return Err(wrong("metadata `confidence`", "it is not four numbers")),
+            },
         };
         let mut out = Self { model, units, letters, mel: LogMel::new(), frames_per_step, frames_max, confidence };
         // A model of another kind is found here, not when somebody speaks.
@@ -319,12 +314,11 @@ impl Recognizer for CtcRecognizer {
         if let Some((found, reading)) = &reading {
             // training/calibrate_stt.py reads this line.
             tracing::debug!(
-                "grammar search source={} margin={} free={} worst={} left={} text={:?}",
+                "grammar search source={} margin={} free={} worst={} text={:?}",
                 utterance.source,
                 found.margin,
                 found.free,
                 found.worst,
-                found.left,
                 reading.text
             );
         }

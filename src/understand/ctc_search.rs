@@ -19,11 +19,6 @@ const SELDOM_PRICE: f32 = 4.0;
 /// 14, all did about as well on 505 calibration recordings; 4 was a little better than the others on 600 more.
 const STRETCH: usize = 4;
 
-/// Somebody else may talk on, which says nothing of the sentence: what is left over counts no more than this. (Of 294
-/// sentences that are none of the home's 13 are accepted where 97 % of the right ones are, with this 9; with -1 to -8 9
-/// to 11.)
-const LEFT_MIN: f32 = -0.5;
-
 /// A unit sounds for about this many rows.
 pub const UNIT_ROWS: usize = 3;
 
@@ -144,9 +139,6 @@ pub struct Found {
     /// What the worst [`STRETCH`] sounds in a row add to the sentence's log-probability, with the pause after them;
     /// <= 0. Noise takes a little from every sound, a name that the home does not have takes all from a few.
     pub worst: f32,
-    /// What it costs to take the sound before and after it for silence, per unit; [`LEFT_MIN`] to 0. The search skips
-    /// both at a price that is the same for a breath and for a word.
-    pub left: f32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -204,12 +196,8 @@ pub fn search(probs: LogProbs, graph: &UnitGraph, wanted: Wanted) -> Option<Foun
     }
     let mut found = walk.finish()?;
     let (first, last) = (*found.begins.first()? as usize, *found.begins.last()? as usize);
-    let end = best.len().min(last + UNIT_ROWS);
-    let per_unit = |sum: f32| sum / found.path.len() as f32;
-    found.free = per_unit(best[first..end].iter().map(|(_, free)| free).sum());
-    let silence = |t: usize| probs.row(t).get(usize::from(BLANK)).map_or(0.0, |blank| blank - best[t].1);
-    let left = per_unit((wanted.lead_steps.min(first)..first).chain(end..best.len()).map(silence).sum());
-    found.left = left.max(LEFT_MIN);
+    let free: f32 = best[first..best.len().min(last + UNIT_ROWS)].iter().map(|(_, free)| free).sum();
+    found.free = free / found.path.len() as f32;
     Some(found)
 }
 
@@ -357,7 +345,7 @@ impl<'a> Walk<'a> {
         let worst = scores.windows(stretch + 1).map(|s| s[stretch] - s[0]).fold(0.0, f32::min);
         let margin = best.score / heard.len().max(1) as f32;
         let (path, begins) = heard.iter().map(|trace| (trace.unit, trace.row)).unzip();
-        Some(Found { path, begins, margin, free: 0.0, worst, left: 0.0 })
+        Some(Found { path, begins, margin, free: 0.0, worst })
     }
 }
 
