@@ -311,7 +311,7 @@ fn slot_list(values: &[RawListValue], scope: &Scope) -> Result<SlotList, String>
     let mut list = SlotList { kind: ListKind::Other, values: Vec::new(), said: Default::default() };
     for raw in values {
         let (said, out, context) = match raw {
-            RawListValue::Full { r#in, out, context } => {
+            RawListValue::Full { r#in, out, context, .. } => {
                 let context = context.iter().map(|(k, v)| (k.clone(), plain(v))).collect();
                 (plain(r#in), slot_value(out.as_ref().unwrap_or(r#in)), context)
             }

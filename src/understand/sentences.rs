@@ -145,7 +145,11 @@ pub struct RawList {
 
 /// One value of a list.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "a list's value is a word, a number, or {in: ..., out: ..., context: ...}"
+)]
 pub enum RawListValue {
     /// `in` is said, `out` is meant.
     Full {
@@ -156,9 +160,21 @@ pub enum RawListValue {
         /// What saying it adds to the context.
         #[serde(default)]
         context: BTreeMap<String, Value>,
+        /// Read over.
+        #[serde(default, rename = "metadata")]
+        _metadata: IgnoredAny,
     },
     /// Said and meant are the same.
-    Plain(Value),
+    Plain(#[serde(deserialize_with = "plain")] Value),
+}
+
+/// A value that is said and meant: no mapping, whose keys would be lost.
+fn plain<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Value, D::Error> {
+    let value = Value::deserialize(d)?;
+    if value.is_object() || value.is_array() {
+        return Err(serde::de::Error::custom("neither a word nor a number"));
+    }
+    Ok(value)
 }
 
 /// A range of numbers.
@@ -337,6 +353,7 @@ mod tests {
             ("intent: {}\n", "1:1"),
             ("intents:\n  A:\n    data:\n      - sentences: [a]\n        requires_contexts: {domain: light}\n", "5:9"),
             ("lists:\n  n:\n    range: {from: 1, to: 2, stop: 3}\n", "3:"),
+            ("lists:\n  n:\n    values:\n      - {in: a, outt: b}\n", "4:"),
         ] {
             let fault = read(&source(text)).expect_err(text);
             assert!(fault.key.starts_with(at), "{text:?}: {fault}");
