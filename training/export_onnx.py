@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import synth
 import units
-from acoustic import DIM, FLOOR_FRAMES, FLOOR_HOP, HEADS, PEAK, STRIDE, Acoustic
+from acoustic import DIM, FLOOR_FRAMES, FLOOR_HOP, HEADS, KERNEL, PEAK, STRIDE, Acoustic
 
 FRAMES_MAX = 1500  # 15 s: longer sentences are no commands
 
@@ -24,6 +24,7 @@ class Graph:
 
     def __init__(self):
         self.nodes, self.weights, self.n = [], [], 0
+        self.constants = {}
 
     def op(self, kind, *inputs, **attributes):
         self.n += 1
@@ -68,8 +69,23 @@ class Graph:
     def convolution(self, x, c):
         w, bias = c.gate.weight, c.gate.bias
         y = self.op("Mul", self.linear(x, w[:DIM], bias[:DIM]), self.op("Sigmoid", self.linear(x, w[DIM:], bias[DIM:])))
-        y = self.turned(self.conv(self.turned(y), c.depthwise, group=DIM))
-        return self.linear(self.silu(self.norm(y, c.norm)), c.out.weight, c.out.bias)
+        return self.linear(self.silu(self.norm(self.depthwise(y, c.depthwise), c.norm)), c.out.weight, c.out.bias)
+
+    def depthwise(self, x, conv):
+        """A sum over KERNEL shifted copies of x [1, steps, DIM]: tract takes twice as long for the operator made for it."""
+        weights = self.weight(conv.weight[:, 0].T)
+        x = self.op("Pad", x, self.numbers(0, KERNEL // 2, 0, 0, KERNEL // 2, 0))
+        y = self.weight(conv.bias)
+        for k in range(KERNEL):
+            end = k - KERNEL + 1 or np.iinfo(np.int64).max
+            shifted = self.op("Slice", x, self.numbers(k), self.numbers(end), self.numbers(1))
+            y = self.op("Add", y, self.op("Mul", shifted, self.op("Gather", weights, self.numbers(k))))
+        return y
+
+    def numbers(self, *values):
+        if values not in self.constants:
+            self.constants[values] = self.op("Constant", value=numpy_helper.from_array(np.array(values, np.int64)))
+        return self.constants[values]
 
 
 def write_onnx(net, path, note):
@@ -127,7 +143,7 @@ def read_onnx(path, blocks=None):
     def fill(*targets, scale=1.0):
         for t in targets:
             a = next(arrays) * scale
-            t.copy_(a.T if a.dim() == 2 else a)
+            t.copy_((a.T if a.dim() == 2 else a).reshape(t.shape))
 
     with torch.no_grad():
         if (background := next(arrays)).shape != net.background.weight.shape:

@@ -213,6 +213,8 @@ struct Walk<'a> {
     place: Vec<u32>,
     traces: Vec<Trace>,
     lead: Option<f32>,
+    /// The best score that was offered for the next row so far: what is [`BEAM`] below it is not remembered.
+    best: f32,
     /// A whole sentence, and the sound after it.
     tail: Option<Token>,
 }
@@ -228,6 +230,7 @@ impl<'a> Walk<'a> {
             place: vec![NONE; graph.len() * 2],
             traces: Vec::new(),
             lead: Some(0.0),
+            best: f32::NEG_INFINITY,
             tail: None,
         }
     }
@@ -238,7 +241,12 @@ impl<'a> Walk<'a> {
         if let Some(tail) = &mut self.tail {
             tail.score -= after;
         }
-        let alive = std::mem::take(&mut self.alive);
+        self.best = f32::NEG_INFINITY;
+        let mut alive = std::mem::take(&mut self.alive);
+        // What follows the best token is mostly the best: the sooner it is known, the more of the others are passed over.
+        if let Some(best) = (0..alive.len()).max_by(|&a, &b| alive[a].1.score.total_cmp(&alive[b].1.score)) {
+            alive.swap(0, best);
+        }
         for (slot, token) in alive {
             let (arc, ended) = (slot as usize / 2, slot % 2 == 1);
             let here = self.graph.arc(arc);
@@ -276,7 +284,11 @@ impl<'a> Walk<'a> {
                 self.enter(arc.to, Token { trace, ..priced }, sounding, cost);
                 continue;
             }
-            let mut entered = Token { score: token.score + cost(arc.unit), history: token.heard(arc.unit), ..token };
+            let score = token.score + cost(arc.unit);
+            if self.is_hopeless(score) {
+                continue;
+            }
+            let mut entered = Token { score, history: token.heard(arc.unit), ..token };
             if self.born.get(self.place[i * 2] as usize).is_none_or(|(_, t)| t.score < entered.score) {
                 entered.trace = self.trace(arc.unit, entered);
             }
@@ -290,7 +302,16 @@ impl<'a> Walk<'a> {
         (self.traces.len() - 1) as u32
     }
 
+    /// Whether a token of this score would be pruned anyway.
+    fn is_hopeless(&self, score: f32) -> bool {
+        score <= self.best - BEAM
+    }
+
     fn offer(&mut self, slot: usize, token: Token) {
+        if self.is_hopeless(token.score) {
+            return;
+        }
+        self.best = self.best.max(token.score);
         match self.born.get_mut(self.place[slot] as usize) {
             Some((_, there)) => there.join(token),
             None => {
