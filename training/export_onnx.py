@@ -72,7 +72,7 @@ class Graph:
         return self.linear(self.silu(self.norm(self.depthwise(y, c.depthwise), c.norm)), c.out.weight, c.out.bias)
 
     def depthwise(self, x, conv):
-        """A sum over KERNEL shifted copies of x [1, steps, DIM]: tract takes twice as long for the operator made for it."""
+        """A sum over KERNEL shifted copies of x [1, steps, DIM]: tract runs that sooner than the operator for it (docs/training.md)."""
         weights = self.weight(conv.weight[:, 0].T)
         x = self.op("Pad", x, self.numbers(0, KERNEL // 2, 0, 0, KERNEL // 2, 0))
         y = self.weight(conv.bias)
