@@ -83,6 +83,7 @@ class Graph:
         return y
 
     def numbers(self, *values):
+        """A constant vector of whole numbers, the same one for the same numbers."""
         if values not in self.constants:
             self.constants[values] = self.op("Constant", value=numpy_helper.from_array(np.array(values, np.int64)))
         return self.constants[values]
@@ -143,6 +144,7 @@ def read_onnx(path, blocks=None):
     def fill(*targets, scale=1.0):
         for t in targets:
             a = next(arrays) * scale
+            # Matrices lie turned in the file, and so do the depthwise convolutions, without their middle axis.
             t.copy_((a.T if a.dim() == 2 else a).reshape(t.shape))
 
     with torch.no_grad():

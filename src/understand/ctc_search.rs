@@ -242,11 +242,7 @@ impl<'a> Walk<'a> {
             tail.score -= after;
         }
         self.best = f32::NEG_INFINITY;
-        let mut alive = std::mem::take(&mut self.alive);
-        // What follows the best token is mostly the best: the sooner it is known, the more of the others are passed over.
-        if let Some(best) = (0..alive.len()).max_by(|&a, &b| alive[a].1.score.total_cmp(&alive[b].1.score)) {
-            alive.swap(0, best);
-        }
+        let alive = std::mem::take(&mut self.alive);
         for (slot, token) in alive {
             let (arc, ended) = (slot as usize / 2, slot % 2 == 1);
             let here = self.graph.arc(arc);
@@ -311,14 +307,18 @@ impl<'a> Walk<'a> {
         if self.is_hopeless(token.score) {
             return;
         }
-        self.best = self.best.max(token.score);
-        match self.born.get_mut(self.place[slot] as usize) {
-            Some((_, there)) => there.join(token),
+        let score = match self.born.get_mut(self.place[slot] as usize) {
+            Some((_, there)) => {
+                there.join(token);
+                there.score
+            }
             None => {
                 self.place[slot] = self.born.len() as u32;
                 self.born.push((slot as u32, token));
+                token.score
             }
-        }
+        };
+        self.best = self.best.max(score);
     }
 
     fn prune(&mut self) {
@@ -326,8 +326,7 @@ impl<'a> Walk<'a> {
         for (slot, _) in &born {
             self.place[*slot as usize] = NONE;
         }
-        let lead = self.lead.unwrap_or(f32::NEG_INFINITY);
-        let best = born.iter().map(|(_, t)| t.score).fold(lead, f32::max);
+        let best = self.lead.map_or(self.best, |lead| lead.max(self.best));
         born.retain(|(_, t)| t.score > best - BEAM);
         if born.len() > TOKENS_MAX {
             born.select_nth_unstable_by(TOKENS_MAX, |a, b| b.1.score.total_cmp(&a.1.score));
@@ -335,6 +334,10 @@ impl<'a> Walk<'a> {
         }
         if self.lead.is_some_and(|l| l < best - BEAM) {
             self.lead = None;
+        }
+        // What follows the best token is mostly the best: the sooner it is known, the more of the others are passed over.
+        if let Some(first) = (0..born.len()).max_by(|&a, &b| born[a].1.score.total_cmp(&born[b].1.score)) {
+            born.swap(0, first);
         }
         self.born = std::mem::replace(&mut self.alive, born);
         self.born.clear();
