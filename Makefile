@@ -9,6 +9,7 @@ VOICE_PACKAGES := espeak-ng flite festival festlex-cmu festvox-kallpc16k festvox
   festvox-suopuhe-lj festvox-suopuhe-mv festvox-hi-nsk festival-hi
 NONFREE_PACKAGES := libttspico-utils rhvoice rhvoice-english
 PYTHON ?= .venv/bin/python
+BINARY ?= $(or $(CARGO_TARGET_DIR),target)/release/tiebreak
 
 .PHONY: demo test build install uninstall packages test-packages fmt clippy doc fixtures venv voices train-stt train-whisper train-wake train-intent test-training clean
 
@@ -16,8 +17,8 @@ DEMO := audio-fixtures/en-turn-on-kitchen-light.flac audio-fixtures/en-bedroom-l
 
 demo: build
 	@echo; echo "Recorded voices go through the whole pipeline, and commands to the embedded MQTT broker:"; echo
-	@target/release/tiebreak replay $(DEMO)
-	@echo; echo "Your own microphone:  target/release/tiebreak devices; target/release/tiebreak run"
+	@$(BINARY) replay $(DEMO)
+	@echo; echo "Your own microphone:  $(BINARY) devices; $(BINARY) run"
 	@echo "Say \"hey siri\", \"computer\" or 天猫精灵 and a command; docs/microphone.md has more."
 
 build: packages
@@ -26,7 +27,6 @@ build: packages
 # As a system service (docs/raspberry-pi.md). What is in $(ETC) already is left as it is.
 DESTDIR ?=
 PREFIX ?= /usr/local
-BINARY ?= target/release/tiebreak
 ETC := $(DESTDIR)/etc/tiebreak
 UNIT := $(DESTDIR)/etc/systemd/system/tiebreak.service
 install:
@@ -114,7 +114,7 @@ train-stt: training/.cache/phrases.npy
 	  --init .cache/first.onnx --teacher .cache/first.onnx --sets $(SENTENCES),phrases,phrases,phrases,phrases,phrases
 	cd training && $(abspath $(PYTHON)) export_onnx.py --checkpoint .cache/taught.pt --average .cache/first.onnx --share 0.5
 	$(CARGO) build --release --locked
-	cd training && $(abspath $(PYTHON)) calibrate_stt.py --shared $(abspath $(TIEBREAK_DATA))
+	cd training && $(abspath $(PYTHON)) calibrate_stt.py --shared $(abspath $(TIEBREAK_DATA)) --tiebreak $(abspath $(BINARY))
 
 train-whisper: training/.cache/synthetic_zh.npy
 	cd training && $(abspath $(PYTHON)) train_stt.py whisper --steps 10000 --decoder-from 4000
