@@ -28,7 +28,7 @@ use crate::facts::error::{Fault, toml_fault};
 use crate::facts::home::{EMBEDDED_HOME, Home};
 use crate::hear::listener::ListenSettings;
 use crate::hear::wake::WakeSettings;
-use crate::understand::ctc::WakePhrase;
+use crate::understand::calls::WakePhrase;
 use crate::understand::stt::Engine;
 
 /// A pause after which a command that is complete beyond doubt is carried out, in ms. Pauses inside a sentence
@@ -214,8 +214,8 @@ impl Config {
             faults.between(&format!("wake.thresholds.{word}"), f64::from(threshold), 0.0, 1.0);
         }
         let mut spoken = wake::spoken(raw.wake.phrases.clone(), file);
-        let enrolled = wake::enrolled(&folder.unwrap_or(Path::new("")).join(ENROLLED_DIR), &mut spoken, &mut faults);
-        let mut also = spoken.iter().filter(|(_, (said, _))| !said.is_empty()).map(|(w, _)| w.clone()).collect();
+        wake::enrolled(&folder.unwrap_or(Path::new("")).join(ENROLLED_DIR), &mut spoken, &mut faults);
+        let also = spoken.iter().filter(|(_, (said, _))| !said.is_empty()).map(|(w, _)| w.clone()).collect();
         let phrases = wake::phrases(spoken, &raw.wake, &mut faults);
         let engine = match raw.stt.engine.as_deref() {
             None => Engine::default(),
@@ -223,10 +223,6 @@ impl Config {
             Some("whisper") => Engine::Whisper,
             Some(other) => faults.unknown("stt.engine", other, "write \"ctc\" or \"whisper\""),
         };
-        if engine == Engine::Whisper {
-            wake::whisper(&enrolled, !raw.wake.phrases.is_empty(), &mut faults);
-            also = Vec::new();
-        }
         let heard_ms_max = if raw.stt.model.is_some() { 30_000.0 } else { engine.embedded_ms_max() as f64 };
         faults.between("endpointer.utterance_ms_max", listen.endpointer.utterance_ms_max as f64, 1000.0, heard_ms_max);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -263,10 +259,9 @@ impl Config {
                 None
             });
         let wake = raw.wake.enabled && !over.no_wake;
-        // Whisper is too slow to try every pause and everything that people say to each other.
-        let quick = engine == Engine::Ctc;
-        listen.overhear = quick && wake && !phrases.is_empty();
-        listen.endpointer.draft_ms = quick.then_some(e.draft_ms.unwrap_or(DRAFT_MS));
+        listen.overhear = wake && !phrases.is_empty();
+        // Whisper is too slow to try every pause.
+        listen.endpointer.draft_ms = (engine == Engine::Ctc).then_some(e.draft_ms.unwrap_or(DRAFT_MS));
         faults.between("endpointer.draft_ms", e.draft_ms.unwrap_or(DRAFT_MS) as f64, 100.0, 3000.0);
         let (words, thresholds) = (raw.wake.words, raw.wake.thresholds);
         listen.wake = WakeSettings { words, thresholds, also, file: file.to_owned() };

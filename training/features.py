@@ -15,6 +15,8 @@ RATE, N_FFT, HOP, N_MELS = 16000, 400, 160, 80
 QUIET = 12
 # Of the prediction of late reverberation; src/facts/dereverb.rs says what they mean.
 DELAY, TAPS, POWER_MIN, LOADING = 4, 8, 1e-4, 1e-3
+# The late reverberation of rooms: seconds to 60 dB less, its power less that of what came before it (1 to 6 m), its length.
+RT60, LATE_DB, LATE_FRAMES = (0.15, 0.8), (-15, 0), 60
 # Of a mel band of noise within one frame, independent parts: some 1 to 8, the higher the more.
 FREEDOM = np.linspace(1, 8, N_MELS)
 # Hiss lies above 3 kHz, voice below 2 kHz; a few dB tell them apart (log10 power).
@@ -103,8 +105,9 @@ def _warp_matrix(factors):
 class Augment:
     """Random noises, microphones, rates and levels for a batch of log10 mel arrays."""
 
-    def __init__(self, noises, seed):
+    def __init__(self, noises, seed, late=False):
         self.noises = noises  # list of float16 [frames, 80] log10 mel
+        self.late = late  # whether late reverberation is heard: whisper.cpp does not take it out
         self.rng = np.random.default_rng(seed)
         self.strength = 1.0  # 0: only the level changes, which the acoustic model takes back; raised by the trainer once the network hears something
 
@@ -141,10 +144,22 @@ class Augment:
         dry, heard = x @ _warp_matrix(torch.from_numpy(np.exp(self.strength * warp).astype(np.float32))).mT
         hiss = self._hiss(dry, noisy)
         dry, heard = dry + hiss, heard + hiss
-        p = self._noise(10.0 ** heard, noisy)
+        p = self._noise(self._late(10.0 ** heard), noisy)
         log = torch.log10(p.clamp(min=1e-10)) + self._microphone(b)
         log = log + torch.from_numpy(r.uniform(-3.5, 1.0, (b, 1, 1)).astype(np.float32))
         return self._mask(normalise(log.clamp(min=-10))), normalise(dry), torch.tensor(lengths)
+
+    def _late(self, p):
+        """Half of the recordings get the late reverberation of a room: mel power that decays from DELAY frames on."""
+        if not self.late:
+            return p
+        r, b = self.rng, len(p)
+        k = torch.arange(LATE_FRAMES, dtype=torch.float32)
+        decay = torch.from_numpy(10 ** (-6 * HOP / RATE / r.uniform(*RT60, (b, 1)))).float()
+        level = torch.from_numpy(10 ** (r.uniform(*LATE_DB, (b, 1)) / 10) * (r.random((b, 1)) < 0.5 * self.strength)).float()
+        tail = torch.nn.functional.pad(level * (1 - decay) * decay ** k, (DELAY, 0)).flip(1)
+        heard = torch.nn.functional.conv1d(torch.nn.functional.pad(p.permute(2, 0, 1), (tail.shape[1] - 1, 0)), tail[:, None], groups=b)
+        return p + heard.permute(1, 2, 0)
 
     def _hiss(self, dry, noisy):
         """Log10 gains [B, T, 80] of what hisses, as s, f and t do: it differs between people as their vowels do, but apart from them.

@@ -23,43 +23,11 @@ import synth
 import units
 import voices
 from acoustic import STRIDE
+from align import align
 
 WORDS_MIN, WORDS_MAX = 2, 7
 MARGIN_S = 0.02  # kept before the first word and after the last
 PHRASE_S = (0.3, 6)
-
-
-def align(log_probs, label):
-    """At which step each unit of `label` is heard first; log_probs [T, units].  None if there are fewer steps than units.
-
-    >>> log_probs = np.log(np.full((6, 3), 0.05))
-    >>> log_probs[[0, 2, 3, 5], 0] = log_probs[1, 1] = log_probs[4, 2] = 0
-    >>> align(log_probs, [1, 2])
-    [1, 4]
-    >>> align(log_probs, [1, 1, 1, 1]) is None
-    True
-    """
-    path = [0]
-    for u in label:
-        path += [u, 0]
-    score = np.full(len(path), -np.inf)
-    score[:2] = log_probs[0, path[:2]]
-    # From a blank, or from the same place; to a unit also from another unit right before it.
-    skip = np.array([i > 1 and u != 0 and u != path[i - 2] for i, u in enumerate(path)])
-    came = np.zeros((len(log_probs), len(path)), np.int8)
-    for t in range(1, len(log_probs)):
-        options = np.stack([score, np.append(-np.inf, score[:-1]), np.where(skip, np.concatenate([[-np.inf] * 2, score[:-2]]), -np.inf)])
-        came[t] = options.argmax(0)
-        score = options.max(0) + log_probs[t, path]
-    at = len(path) - 1 if score[-1] > score[-2] else len(path) - 2
-    if not np.isfinite(score[at]):
-        return None
-    first = [0] * len(label)
-    for t in range(len(log_probs) - 1, -1, -1):
-        if path[at]:
-            first[at // 2] = t
-        at -= int(came[t, at])
-    return first
 
 
 def word_ends(session, x, words):
@@ -68,8 +36,8 @@ def word_ends(session, x, words):
     if not all(labels):
         return None
     mel = features.log_mel(x / np.abs(x).max() * 0.5).astype(np.float32)
-    log_probs = session.run(None, {"features": features.normalise(torch.from_numpy(mel)[None]).numpy()})[0][0]
-    first = align(log_probs, [u for l in labels for u in l[0]])
+    log_probs = session.run(None, {"features": features.normalise(torch.from_numpy(mel)[None]).numpy()})[0]
+    (first,) = align(torch.from_numpy(log_probs), [[u for l in labels for u in l[0]]], [log_probs.shape[1]])
     if first is None:
         return None
     level = mel.max(1)

@@ -164,6 +164,11 @@ def noise_all(shared):
     store("noise", rows)
 
 
+def lead_ins(times):
+    """Wake words, to be joined with sentences of either language."""
+    return [(w, l) for w, l in (("hey siri", "en"), ("computer", "en"), ("天猫精灵", "zh")) for _ in range(times)]
+
+
 def smoke(corpus, workers):
     global ROOMS
     ROOMS = 3  # a room takes a fifth of a second
@@ -172,6 +177,7 @@ def smoke(corpus, workers):
     ]:
         todo = [(corpus.sentence(l, p_command=0.5), l) for _ in range(n) for l in (("en", "zh") if langs == "both" else (langs,))]
         speak_all(name, todo, workers, 1, held_out=name == "held_out", transformed=0.5, foreign=0.2)
+    speak_all("lead_ins", lead_ins(2), workers, 1)
     store("noise", [("", "", "white", features.log_mel(np.random.default_rng(1).standard_normal(80000).astype(np.float32) * 0.01))])
 
 
@@ -200,6 +206,8 @@ def main():
     if not (CACHE / "held_out.npy").exists():
         c = Corpus(999)
         speak_all("held_out", [(c.sentence(l, 0.5), l) for _ in range(200) for l in ("en", "zh")], args.workers, 999, held_out=True)
+    if not (CACHE / "lead_ins.npy").exists():  # "hey siri" is said before Mandarin, too
+        speak_all("lead_ins", lead_ins(100), args.workers, 998)
     c = Corpus(args.seed)
     todo = [(c.sentence(l, p_command=args.commands), l) for l, n in (("en", args.en), ("zh", args.zh)) for _ in range(n)]
     c.rng.shuffle(todo)

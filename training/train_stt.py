@@ -2,7 +2,7 @@
 
     python train_stt.py acoustic --steps 8500
     python train_stt.py acoustic --steps 4000 --init ../models/stt-ctc.onnx --ready --strength 0.9
-    python train_stt.py whisper --steps 10000 --decoder-from 4000
+    python train_stt.py whisper --steps 6000 --decoder-from 2000 --strength 1 --teacher ../models/stt-ctc.onnx
 
 Resumes from .cache/MODEL.pt.  The learning rate is constant after the warm-up and falls linearly over the
 last two fifths of the steps, so a run can be lengthened before they begin.
@@ -27,8 +27,9 @@ import synth
 import units
 import whisper
 from acoustic import BLOCKS, STRIDE, Acoustic
+from align import align
 
-EASY_STEPS, HARD_STEPS = 800, 6000  # a network that hears something already skips both: --ready
+EASY_SHARE, HARD_SHARE = 0.045, 0.33  # of all steps; a network that hears something already skips both: --ready
 # Share of each batch that are recordings of people.
 PEOPLE = 0.22
 # Shares of what is heard with noise added to its samples, and in a room (with mel noise); see synth.py.
@@ -41,13 +42,18 @@ NEW_HEAD_STEPS = 400
 AVERAGE = 0.999
 # A teacher whose own loss per label is more than this mishears the recording, and is not asked.
 TAUGHT_LOSS_MAX = 0.25
+# Whisper's: share of the batches whose sentences come after a wake word, of them that of which only the end is left, and
+# its usual frames; encoder steps around a letter where the decoder is to look for it.
+LEAD_IN_SHARE, CUT_SHARE, LEAD_IN_FRAMES, LOOK_STEPS = 0.3, 0.75, 50, 4
 
 
 class Data:
     """Batches of one length each: synthetic sentences, recordings, and recordings joined into sentences."""
 
-    def __init__(self, sets, seed, frames_max, strength, ready):
+    def __init__(self, sets, seed, frames_max, strength, ready, steps, for_whisper):
         self.strength, self.ready = strength, ready
+        self.easy_steps, self.hard_steps = EASY_SHARE * steps, HARD_SHARE * steps
+        self.lead_ins = [(*r, units.label(r[0])) for r in self._load("lead_ins")] if for_whisper else []
         self.rng = random.Random(seed)
         self.frames_max = frames_max
         rows = [r for s in sets for r in self._load(s)]
@@ -65,7 +71,7 @@ class Data:
         self.groups = [
             (g, max(len({self.people[i][0] or i for i in g}) ** 0.5, len(g) ** 0.5 / 3)) for g in groups.values()
         ]
-        self.augment = features.Augment([r[3] for r in synth.load("noise")], seed)
+        self.augment = features.Augment([r[3] for r in synth.load("noise")], seed, late=for_whisper)
 
     @staticmethod
     def _load(name):
@@ -85,6 +91,20 @@ class Data:
         u = self.rng.random() / max(self.augment.strength, 1e-6)
         heard = noisy if noise and noisy is not None and u < NOISY_SHARE else room if room is not None and u < NOISY_SHARE + ROOM_SHARE else dry
         return np.stack([np.pad(dry, ((0, len(heard) - len(dry)), (0, 0)), constant_values=-10), heard]), heard is noisy
+
+    def _with_lead_in(self, row):
+        """The row after a wake word in another voice, of either language; mostly only after its last sound, as the recogniser cuts it off."""
+        first = self.rng.choice(self.lead_ins)
+        sound, gap = self._sound(first, noise=False)[0], self.rng.randint(2, 40)
+        text, (heard, spelt) = row[0], row[4]
+        if self.rng.random() < CUT_SHARE:
+            sound = sound[:, -self.rng.randint(7, 22):]  # six frames are the margin that synth.py leaves around what is said
+        else:
+            text = units.normalise(f"{first[0]} {row[0]}")
+            space = [units.LETTER_ID[" "]] if first[1] != "zh" and row[1] != "zh" else []
+            heard, spelt = first[4][0] + heard, [*first[4][1], *space, *spelt]
+        sound = np.concatenate([sound, np.full((2, gap, 80), -10.0, np.float16), self._sound(row, noise=False)[0]], 1)
+        return (text, row[1], row[2], sound, (heard, spelt), False)
 
     def _label(self, text, who):
         if who.startswith("cmn-chen-wang"):  # single syllables, written in pinyin
@@ -123,25 +143,29 @@ class Data:
             return self._joined()
         return (text, parts[0][1], "joined", np.concatenate(frames, 1), label)
 
-    def batch(self, step, seconds=50.0):
+    def batch(self, step, seconds):
         """About `seconds` of speech: what is heard, the same dry, lengths, units, letters, (text, language).
 
-        The first EASY_STEPS hear short, clean utterances: CTC finds its first alignments there, where long
-        noisy ones leave it on the plateau of blanks. Rooms, noise and microphones grow until HARD_STEPS, and
+        The first steps hear short, clean utterances: CTC finds its first alignments there, where long
+        noisy ones leave it on the plateau of blanks. Rooms, noise and microphones grow until HARD_SHARE, and
         recordings (mostly single words) come in larger numbers once sentences are heard.
         """
         rows, budget = [], seconds * 100
-        grown = 1.0 if self.ready else (step - EASY_STEPS / 2) / HARD_STEPS
+        grown = 1.0 if self.ready else (step - self.easy_steps / 2) / self.hard_steps
         self.augment.strength = min(self.strength, max(0.0, grown))
-        shortest = 1.0 if self.ready else min(1.0, 0.25 + 0.75 * step / EASY_STEPS)
+        shortest = 1.0 if self.ready else min(1.0, 0.25 + 0.75 * step / self.easy_steps)
         i = self.rng.randrange(int(len(self.synthetic) * shortest))
-        length = len(self.synthetic[i][3][0]) + 40
+        lead_in = self.lead_ins and self.rng.random() < LEAD_IN_SHARE
+        length = len(self.synthetic[i][3][0]) + 40 + (LEAD_IN_FRAMES if lead_in else 0)
         n = max(8, int(budget / length))
         n_people = round(n * PEOPLE)
         j = max(0, min(len(self.synthetic) - 1, i - n * 2))
         window = self.synthetic[j: i + n * 2 + 1]
         rows = []
         for r in (self.rng.choice(window) for _ in range(n - n_people)):
+            if lead_in:
+                rows.append(self._with_lead_in(r))
+                continue
             sound, noisy = self._sound(r)
             rows.append((*r[:3], sound, r[4], noisy))
         # Where every recording is longer than these sentences, the batch does without.
@@ -153,6 +177,9 @@ class Data:
                 rows.append((*r, False))
         x, dry, lengths = self.augment([r[3] for r in rows], self.frames_max, [r[5] for r in rows])
         return x, dry, lengths, [r[4][0] for r in rows], [r[4][1] for r in rows], [(r[0], r[1]) for r in rows]
+
+
+PROMPT = 4  # tokens before the text
 
 
 def decoder_batch(texts, tokens, index):
@@ -172,6 +199,37 @@ def decoder_batch(texts, tokens, index):
             y[i, : len(s) - 1] = torch.tensor(s[1:])
             y[i, 1:3] = -100
     return x, y
+
+
+def letter_steps(log_probs, texts, spelt, frames):
+    """For each token of each text the encoder step where the sound of its last letter begins; None where it cannot be found."""
+    first = align(log_probs, spelt, frames)
+    out = []
+    for (text, _), steps in zip(texts, first):
+        ends, n = [], 0
+        for ch in text or "":
+            n += len(units.label(ch)[1]) if units.HAN.match(ch) else 1
+            ends.append(n - 1)
+        out.append([steps[i] for i in ends] if text and steps is not None and n == len(steps) else None)
+    return out
+
+
+def astray(looks, wanted):
+    """How improbable it is that the decoder looks where a token is heard: mean negative log-probability over tokens and blocks.
+
+    looks: [B, tokens, steps] of each block; wanted: letter_steps.  After Tachibana et al., "guided attention" (2017): a decoder
+    that has to find out by itself which sound it is at learns to listen late.
+    """
+    b, t, n = looks[0].shape
+    near = torch.zeros(b, t, n, dtype=torch.bool, device=looks[0].device)
+    for row, steps in zip(near, wanted):
+        for i, s in enumerate(steps or []):
+            if PROMPT - 1 + i < t:
+                row[PROMPT - 1 + i, max(0, s - LOOK_STEPS): s + LOOK_STEPS + 1] = True
+    asked = near.any(-1)
+    if not asked.any():
+        return looks[0].new_zeros(())
+    return -sum(l.masked_fill(~near, float("-inf")).logsumexp(-1)[asked].mean() for l in looks) / len(looks)
 
 
 def edit_distance(a, b):
@@ -238,6 +296,7 @@ def main():
     a.add_argument("--steps", type=int, default=9000)
     a.add_argument("--decoder-from", type=int, default=3500)
     a.add_argument("--sets", default="synthetic_en,synthetic_zh")
+    a.add_argument("--seconds", type=float, default=50, help="of speech in a batch")
     a.add_argument("--lr", type=float, default=1e-3)
     # In ten thousand steps the networks underfit: at full strength they hear rooms better and words worse.
     a.add_argument("--strength", type=float, default=0.7, help="of rooms, noise and microphones, 0 to 1")
@@ -246,7 +305,7 @@ def main():
     a.add_argument("--init", help="without a checkpoint, start from the weights of this ONNX model (acoustic only)")
     a.add_argument("--ready", action="store_true", help="the weights hear something already: no easy steps first")
     a.add_argument("--blocks", type=int, default=BLOCKS, help="of the network; with --init no fewer than that model has (acoustic only)")
-    a.add_argument("--teacher", help="an ONNX model that hears everything dry; what it hears there is learnt in rooms and noise, too (acoustic only)")
+    a.add_argument("--teacher", help="an ONNX model that hears everything dry; what it hears there is learnt in rooms and noise, too")
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--eval-sets", default="held_out,people_held_out")
     args = a.parse_args()
@@ -282,18 +341,20 @@ def main():
         # After Li et al., "Large-Scale Domain Adaptation via Teacher-Student Learning" (2017): where each sound is
         # need not be found out in the noise again.
         teacher = export_onnx.read_onnx(args.teacher).to(device).eval()
-    data = Data(args.sets.split(","), args.seed + step, frames_max, args.strength, args.ready)
+    data = Data(args.sets.split(","), args.seed + step, frames_max, args.strength, args.ready, args.steps, decoder is not None)
     evals = [s for s in args.eval_sets.split(",") if s and (synth.CACHE / f"{s}.npy").exists()]
     print(f"{sum(p.numel() for p in w.parameters()) / 1e6:.2f} M parameters on {device}, {len(data.synthetic)} sentences, {len(data.people)} recordings")
     log = open(checkpoint + ".log", "a")
     mean, t0 = {}, time.time()
     bar = tqdm(total=args.steps, initial=step, mininterval=5)
     while step < args.steps:
-        x, dry, lengths, heard, spelt, texts = data.batch(step)
+        x, dry, lengths, heard, spelt, texts = data.batch(step, args.seconds)
         lr = args.lr * min(1, (step + 1) / 400) * min(1, (args.steps - step) / (0.4 * args.steps))
         for opt in opts:
             for g in opt.param_groups:
                 g["lr"] = lr
+        if decoder:
+            x = whisper.as_whisper_hears(x, lengths, data.augment.rng)
         h, mid = net(x.to(device))
         if args.init and step < NEW_HEAD_STEPS:
             mid = mid.detach()
@@ -304,15 +365,19 @@ def main():
         if teacher:
             with torch.no_grad():
                 wanted = F.log_softmax(teacher.units(teacher(dry.to(device))[0]), -1)
+                wanted = wanted[:, (torch.arange(h.shape[1]) * stride // STRIDE).clamp(max=wanted.shape[1] - 1)]
             taught = distance(net.units(h), wanted, frames, heard)
             loss = loss + taught + 0.3 * distance(net.units_mid(mid), wanted, frames, heard)
             now["taught"] = taught.item()
         if decoder and step >= args.decoder_from:
             tx, ty = decoder_batch(texts, tokens, decoder.index)
-            logits = decoder(tx.to(device), h)
+            logits, looks = decoder(tx.to(device), h)
             ce = F.cross_entropy(logits.flatten(0, 1), ty.flatten().to(device), ignore_index=-100)
-            loss = loss + 0.3 * ce
-            now["ce"] = ce.item()
+            with torch.no_grad():
+                steps = letter_steps(F.log_softmax(net.letters(h), -1).cpu(), texts, spelt, frames)
+            lost = astray(looks, steps)
+            loss = loss + 0.5 * ce + 0.2 * lost
+            now |= {"ce": ce.item(), "astray": lost.item()}
         w.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(w.parameters(), 1.0)

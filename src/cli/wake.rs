@@ -12,7 +12,6 @@ use crate::hear::resample::Resampler;
 use crate::hear::wav::Recording;
 use crate::understand::ctc::AcousticModel;
 use crate::understand::enroll;
-use crate::understand::stt::Engine;
 
 /// Writes `wake/NAME.toml` beside the configuration file, or in the working directory.
 pub fn enroll(config: &Config, folder: &Path, name: &str, files: &[PathBuf]) -> Exit {
@@ -32,10 +31,6 @@ pub fn enroll(config: &Config, folder: &Path, name: &str, files: &[PathBuf]) -> 
 fn enrolled(config: &Config, folder: &Path, name: &str, files: &[PathBuf]) -> Result<(PathBuf, Vec<String>), Fault> {
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
         return Err(Fault::new("wake enroll", "NAME", format!("{name:?} is no name"), "use a-z, 0-9 and _"));
-    }
-    if config.engine == Engine::Whisper {
-        let what = "enrolled words are heard by the \"ctc\" engine only, and this is \"whisper\"";
-        return Err(Fault::new(&config.listen.wake.file, "stt.engine", what, "write stt.engine = \"ctc\""));
     }
     let real: Vec<PathBuf> = files.iter().map(|f| fs::canonicalize(f).unwrap_or_else(|_| f.clone())).collect();
     if let Some((_, file)) = files.iter().enumerate().find(|(i, _)| real[..*i].contains(&real[*i])) {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{Faults, read_text};
 use crate::facts::error::{Fault, toml_fault};
-use crate::understand::ctc::WakePhrase;
+use crate::understand::calls::WakePhrase;
 use crate::understand::normalise::normalise;
 
 /// Wake words that the user has enrolled lie here, beside the configuration file: NAME.toml.
@@ -56,8 +56,8 @@ pub(super) fn spoken(own: BTreeMap<String, Vec<String>>, file: &str) -> Spoken {
     phrases.into_iter().map(|(word, said)| (word.clone(), (said, written(&word)))).collect()
 }
 
-/// Adds the phrases of every `NAME.toml` in `dir`, if there is such a folder; the files that there are.
-pub(super) fn enrolled(dir: &Path, spoken: &mut Spoken, faults: &mut Faults) -> Vec<PathBuf> {
+/// Adds the phrases of every `NAME.toml` in `dir`, if there is such a folder.
+pub(super) fn enrolled(dir: &Path, spoken: &mut Spoken, faults: &mut Faults) {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Enrolled {
@@ -76,9 +76,9 @@ pub(super) fn enrolled(dir: &Path, spoken: &mut Spoken, faults: &mut Faults) -> 
     };
     files.retain(|p| p.extension() == Some("toml".as_ref()));
     files.sort();
-    for file in &files {
+    for file in files {
         let name = file.display().to_string();
-        let read = read_text(file)
+        let read = read_text(&file)
             .and_then(|text| toml::from_str::<Enrolled>(&text).map_err(|e| vec![toml_fault(&e, &text, &name)]));
         match read {
             Ok(e) => {
@@ -87,19 +87,6 @@ pub(super) fn enrolled(dir: &Path, spoken: &mut Spoken, faults: &mut Faults) -> 
             }
             Err(mut more) => faults.list.append(&mut more),
         }
-    }
-    files
-}
-
-/// What the "whisper" engine cannot do: it hears no wake word by itself, so only the wake-word model's words wake.
-pub(super) fn whisper(enrolled: &[PathBuf], has_phrases: bool, faults: &mut Faults) {
-    for file in enrolled {
-        let remedy = "write stt.engine = \"ctc\", or move the file away";
-        let what = "enrolled words are heard by the \"ctc\" engine only, and stt.engine is \"whisper\"";
-        faults.list.push(Fault::new(file.display().to_string(), "", what, remedy));
-    }
-    if has_phrases {
-        tracing::warn!("{}: wake.phrases: with stt.engine = \"whisper\" they wake nothing", faults.file);
     }
 }
 

@@ -80,9 +80,6 @@ fn an_enrolled_file_at_fault_is_named() {
     let dir = enrolled("phrases = [\"/B/\"]\n");
     let short = fault(dir.path(), "");
     assert!(short.file.ends_with("jarvis.toml") && short.key == "phrases", "{short}");
-    let dir = enrolled("phrases = [\"/JH AA R V AH S/\"]\n");
-    let whisper = fault(dir.path(), "[stt]\nengine = \"whisper\"");
-    assert!(whisper.file.ends_with("jarvis.toml") && whisper.to_string().contains("stt.engine"), "{whisper}");
     // A folder of enrolled words that is none.
     let dir = tempfile::tempdir().expect("a folder");
     fs::write(dir.path().join(ENROLLED_DIR), "").expect("writable");

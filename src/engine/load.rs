@@ -17,6 +17,8 @@ use crate::facts::intent::Lang;
 use crate::hear::wake::{self, Wake};
 use crate::onnx::Model;
 use crate::understand::classifier::{self, IntentModel};
+use crate::understand::addressed::Addressed;
+use crate::understand::calls::Calls;
 use crate::understand::ctc::{self, AcousticModel, CtcRecognizer};
 use crate::understand::stt::{Engine, Recognizer};
 use crate::understand::whisper::{self, WhisperRecognizer};
@@ -61,14 +63,20 @@ pub fn recognizer(config: &Config, understanding: &Understanding) -> Result<Box<
             let (bytes, name) =
                 custom.as_ref().map_or((whisper::EMBEDDED_MODEL, "embedded Whisper model"), |(b, n)| (b, n));
             let lead_ins: Vec<String> = config.phrases.iter().map(|p| p.spoken.clone()).collect();
-            Ok(Box::new(WhisperRecognizer::new(bytes, name, &often, &lead_ins, config.threads)?))
+            let whisper = WhisperRecognizer::new(bytes, name, &often, &lead_ins, config.threads)?;
+            if !config.listen.overhear {
+                return Ok(Box::new(whisper));
+            }
+            let acoustic = acoustic(config)?;
+            let calls = Calls::new(&config.phrases, &acoustic.sounds_of_words()?)?;
+            Ok(Box::new(Addressed::new(acoustic, calls, whisper)))
         }
     }
 }
 
-/// The `ctc` engine's network.
+/// The `ctc` engine's network; beside Whisper it finds the wake phrases, and is the embedded one.
 pub fn acoustic(config: &Config) -> Result<AcousticModel, Fault> {
-    let custom = speech_file(config)?;
+    let custom = if config.engine == Engine::Ctc { speech_file(config)? } else { None };
     let (bytes, name) = custom.as_ref().map_or((ctc::EMBEDDED_MODEL, "embedded speech model"), |(b, n)| (b, n));
     if bytes.starts_with(whisper::MAGIC) {
         let what = "it is a Whisper model, and stt.engine is \"ctc\"";

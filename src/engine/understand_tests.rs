@@ -7,7 +7,8 @@ use crate::engine::stamps::WallClock;
 use crate::facts::error::Fault;
 use crate::hear::resample::Resampler;
 use crate::hear::wav::Recording;
-use crate::understand::ctc::{AcousticModel, CtcRecognizer, EMBEDDED_MODEL, WakePhrase};
+use crate::understand::calls::WakePhrase;
+use crate::understand::ctc::{AcousticModel, CtcRecognizer, EMBEDDED_MODEL};
 use crate::understand::word_graph::{WordArc, WordGraph};
 
 /// Hears what it is told to hear; a sentence that was only overheard needs its wake phrase.

@@ -1,10 +1,11 @@
 //! The CTC engine: Whisper's log-mel features -> acoustic model (ONNX) -> grammar-constrained search.
 //! The search itself is in ctc_search.rs.
 
+use super::calls::{Calls, WakePhrase};
 use super::ctc_search::{Found, LogProbs, UNIT_ROWS, Wanted, search};
 use super::pronounce::{EMBEDDED_LEXICON, Lexicon};
 use super::stt::{LastSound, Recognized, Recognizer};
-use super::unit_graph::{START, START_ADDRESSED, Spelling, UnitGraph};
+use super::unit_graph::{START, START_ADDRESSED, UnitGraph};
 use super::units::{Alphabet, Units};
 use super::word_graph::WordGraph;
 use crate::facts::audio::samples_in_ms;
@@ -27,7 +28,7 @@ const PAD_MS: u64 = 200;
 /// Of a feature frame.
 const FRAME_MS: usize = 10;
 /// What is shorter holds no speech.
-const SAMPLES_MIN: usize = samples_in_ms(100) as usize;
+pub const SAMPLES_MIN: usize = samples_in_ms(100) as usize;
 
 /// Fewer sounds than this, if they make no sentence, are taken for the beginning of one: "could you" has five.
 const BEGUN_UNITS_MAX: usize = 8;
@@ -35,31 +36,8 @@ const BEGUN_UNITS_MAX: usize = 8;
 const MORE_UNITS_MIN: usize = 2;
 /// Between two sounds of one speech, in ms: what comes after a longer pause is another matter.
 const GAP_MS: u64 = 450;
-/// A wake phrase is heard in what is overheard with this margin per unit or better: on 1.6 hours of speech without wake
-/// words there was none (models/wake.md), the nearest was at -2.0 by its likeliest alignment; today it is at -1.8 ...
-const CALL_MARGIN_MIN: f32 = -1.0;
-/// ... and with this one where the wake-word model thought of one, too; there the nearest was at -1.4.
-const HINTED_MARGIN_MIN: f32 = -1.1;
-/// Both only with a confidence of this or more: in a babble of voices the model doubts everything, and whatever is
-/// looked for is not much worse (0.00003); calls in a room at 10 dB have 0.05 and more but for one look too early
-/// (0.002; 300 development recordings).
-const CALL_CONFIDENCE_MIN: f32 = 0.01;
-
 /// Below this a sentence of the grammars is taken for something else.
 const CONFIDENCE_MIN: f32 = 0.5;
-
-/// A wake word as it is spoken.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WakePhrase {
-    /// Its name, as in the configuration: `hey_siri`.
-    pub word: String,
-    /// What is said, normalised: `hey siri`, `天猫精灵`; or its sounds: `/HH EY S IH R IY/`.
-    pub spoken: String,
-    /// How sure an overheard call must be beside all else that it takes, 0 to 1; `None`: no surer.
-    pub threshold: Option<f32>,
-    /// The file in which it is written, and the key there: for messages.
-    pub written: (String, String),
-}
 
 /// A network that writes sounds: Whisper's log-mel features -> units, and letters.
 pub struct AcousticModel {
@@ -77,10 +55,7 @@ pub struct AcousticModel {
 pub struct CtcRecognizer {
     acoustic: AcousticModel,
     graph: UnitGraph,
-    /// The wake phrases alone.
-    calls: UnitGraph,
-    /// The lead-ins, in their order there.
-    phrases: Vec<WakePhrase>,
+    calls: Calls,
 }
 
 /// How well a sentence explains the sound -> probability that the transcript is right; fitted on held-out voices by
@@ -157,17 +132,38 @@ impl AcousticModel {
     /// The model fails.
     pub fn sounds(&mut self, samples: &[f32]) -> Result<Vec<String>, Fault> {
         let (values, _) = self.log_probs(samples)?;
-        let path = LogProbs { values: &values, units: self.units.count() }.greedy();
+        let path = self.probs(&values).greedy();
         Ok(path.into_iter().map(|u| self.units.name(u).to_owned()).collect())
     }
 
+    /// How the words of the embedded lexicon, and pinyin, sound in this model's units.
+    ///
+    /// # Errors
+    /// A model without the sounds of a language.
+    pub fn sounds_of_words(&self) -> Result<Units, Fault> {
+        Units::new(&self.units, Lexicon::parse(EMBEDDED_LEXICON, "embedded lexicon")?, "speech model")
+    }
+
+    /// The model's rows over units, as the search takes them.
+    pub fn probs<'a>(&self, values: &'a [f32]) -> LogProbs<'a> {
+        LogProbs { values, units: self.units.count() }
+    }
+
+    /// How sure it is, 0 to 1, that what was found is what was said.
+    pub fn confidence(&self, found: &Found) -> f32 {
+        self.confidence.of(found)
+    }
+
     /// Samples for each row of the model's output.
-    fn row_samples(&self) -> u64 {
+    pub fn row_samples(&self) -> u64 {
         (mel::HOP * self.frames_per_step) as u64
     }
 
-    /// The model's rows over units, and over letters.
-    fn log_probs(&mut self, samples: &[f32]) -> Result<(Vec<f32>, Vec<f32>), Fault> {
+    /// The model's rows over units, and over letters; at least [`SAMPLES_MIN`] samples are wanted.
+    ///
+    /// # Errors
+    /// The model fails.
+    pub fn log_probs(&mut self, samples: &[f32]) -> Result<(Vec<f32>, Vec<f32>), Fault> {
         let mut out = self.run(samples)?.into_iter().map(|(_, values)| values);
         Ok((out.next().unwrap_or_default(), out.next().unwrap_or_default()))
     }
@@ -199,55 +195,13 @@ impl CtcRecognizer {
         openers: &[String],
         phrases: &[WakePhrase],
     ) -> Result<Self, Fault> {
-        let lexicon = Lexicon::parse(EMBEDDED_LEXICON, "embedded lexicon")?;
-        let sounds = Units::new(&acoustic.units, lexicon, "speech model")?;
-        if let Some(p) = phrases.iter().find(|p| sounds.spell(&p.spoken).is_none()) {
-            let (file, key) = p.written.clone();
-            return Err(Fault::new(
-                file,
-                key,
-                format!("nobody knows how {:?} sounds", p.spoken),
-                "write it in English or Chinese words, or enrol it with `tiebreak wake enroll`",
-            ));
-        }
+        let sounds = acoustic.sounds_of_words()?;
+        let calls = Calls::new(phrases, &sounds)?;
         let lead_ins: Vec<String> = phrases.iter().map(|p| p.spoken.clone()).collect();
-        let build = |often: &[WordGraph], seldom: &[WordGraph], openers: &[String]| {
-            UnitGraph::build(often, seldom, openers, &lead_ins, &sounds)
-                .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))
-        };
-        let (graph, calls) = (build(often, seldom, openers)?, build(&[], &[], &[])?);
+        let graph = UnitGraph::build(often, seldom, openers, &lead_ins, &sounds)
+            .map_err(|what| Fault::new("grammars", "", what, "use fewer or simpler sentence templates"))?;
         tracing::debug!("the grammars make an automaton of {} states and {} arcs", graph.states(), graph.len());
-        Ok(Self { acoustic, graph, calls, phrases: phrases.to_vec() })
-    }
-
-    /// The wake phrase in what was overheard, if there is one beyond doubt: where it begins, and the row after it.
-    fn call(&self, probs: LogProbs, utterance: &Utterance, hinted: bool) -> Option<(Detection, usize)> {
-        let found = search(probs, &self.calls, Wanted::phrase(START_ADDRESSED))?;
-        let score = self.acoustic.confidence.of(&found);
-        let (phrase, _) = self.calls.read(START_ADDRESSED, &found.path)?.lead_in?;
-        let margin = found.margin;
-        tracing::debug!(
-            "wake phrase source={} margin={margin} free={} worst={} score={score} hinted={hinted} phrase={phrase}",
-            utterance.source,
-            found.free,
-            found.worst
-        );
-        let (first, last) = (*found.begins.first()?, *found.begins.last()?);
-        let at = utterance.start + u64::from(first) * self.acoustic.row_samples();
-        let word = self.word(phrase);
-        let margin_min = if hinted { HINTED_MARGIN_MIN } else { CALL_MARGIN_MIN };
-        (margin >= margin_min && score >= CALL_CONFIDENCE_MIN && self.is_enough(phrase, score))
-            .then_some((Detection { word, score, at }, last as usize + UNIT_ROWS))
-    }
-
-    /// The wake word that is called by lead-in `phrase`.
-    fn word(&self, phrase: usize) -> String {
-        self.phrases.get(phrase).map_or(String::new(), |p| p.word.clone())
-    }
-
-    /// Whether `score` reaches the user's threshold for the wake word that lead-in `phrase` calls.
-    fn is_enough(&self, phrase: usize, score: f32) -> bool {
-        self.phrases.get(phrase).and_then(|p| p.threshold).is_none_or(|threshold| score >= threshold)
+        Ok(Self { acoustic, graph, calls })
     }
 }
 
@@ -276,11 +230,11 @@ impl Recognizer for CtcRecognizer {
             return Ok(None);
         }
         let (values, letters) = self.acoustic.log_probs(&utterance.samples)?;
-        let probs = LogProbs { values: &values, units: self.acoustic.units.count() };
+        let probs = self.acoustic.probs(&values);
         let row_samples = self.acoustic.row_samples();
         let rows = |samples: u64| (samples / row_samples) as usize;
         let call = match utterance.opening {
-            Opening::Overheard { hinted } => self.call(probs, utterance, hinted),
+            Opening::Overheard { hinted } => self.calls.find(&self.acoustic, probs, utterance, hinted),
             _ => None,
         };
         let tail = rows(samples_in_ms(WAKE_TAIL_MS));
@@ -288,28 +242,20 @@ impl Recognizer for CtcRecognizer {
             // Where the wake word was said before, nothing of it is left: what is heard is the sentence, or a click.
             (Opening::Woken(wake), _) => (START, rows(wake.at.0.saturating_sub(utterance.start.0)), tail),
             (Opening::Open, _) => (START, 0, rows(samples_in_ms(LEAD_MS))),
-            (Opening::Overheard { .. }, Some((wake, end))) => {
-                if probs.from(*end).greedy().len() < 2 {
-                    let text = String::new();
-                    let transcript = Transcript { text, confidence: wake.score, lang: Lang::default() };
-                    return Ok(Some(Recognized {
-                        transcript,
-                        wake: Some(wake.clone()),
-                        whole: true,
-                        begun: false,
-                        last_sound: None,
-                    }));
+            (Opening::Overheard { .. }, Some(call)) => {
+                if call.is_all(probs) {
+                    return Ok(Some(Recognized::call(call.wake.clone())));
                 }
-                (START, *end, tail)
+                (START, call.end, tail)
             }
             // Somebody may have talked about something else just before.
             (Opening::Overheard { .. }, None) => (START_ADDRESSED, probs.steps(), 0),
         };
         // Where the command begins at the latest.
-        let after = call.as_ref().map_or(lead + late, |(_, end)| *end);
-        let called = call.map(|(wake, _)| wake);
+        let after = call.as_ref().map_or(lead + late, |call| call.end);
+        let called = call.map(|call| call.wake);
         let found = search(probs, &self.graph, Wanted::sentence(start, lead, late));
-        let confidence = found.as_ref().map_or(0.0, |f| self.acoustic.confidence.of(f));
+        let confidence = found.as_ref().map_or(0.0, |f| self.acoustic.confidence(f));
         let reading = found.as_ref().and_then(|f| Some((f, self.graph.read(start, &f.path)?)));
         if let Some((found, reading)) = &reading {
             // training/calibrate_stt.py reads this line.
@@ -326,11 +272,11 @@ impl Recognizer for CtcRecognizer {
         let is_called = |lead_in: Option<(usize, usize)>| {
             !utterance.opening.is_overheard()
                 || called.is_some()
-                || lead_in.is_some_and(|(phrase, _)| self.is_enough(phrase, confidence))
+                || lead_in.is_some_and(|(phrase, _)| self.calls.is_enough(phrase, confidence))
         };
         if let Some((found, reading)) = reading.filter(|(_, r)| confidence >= CONFIDENCE_MIN && is_called(r.lead_in)) {
             let said = reading.lead_in.map(|(phrase, units)| Detection {
-                word: self.word(phrase),
+                word: self.calls.word(phrase),
                 score: confidence,
                 at: utterance.start + u64::from(found.begins.get(units).copied().unwrap_or(0)) * row_samples,
             });

@@ -1,7 +1,8 @@
 //! Utterance -> transcript -> hypotheses.
 //!
 //! The path of a sound: `stt` (the trait) -> `ctc` (acoustic model) -> `ctc_search` over the `unit_graph` that
-//! `speakable` and `units` make of the grammars; or `whisper`.
+//! `speakable` and `units` make of the grammars, with `calls` for what wakes; or `whisper`, behind the same calls
+//! (`addressed`).
 //!
 //! The path of a text: `normalise` -> `automaton` (templates of one language, compiled by `grammar` and
 //! `compile`), run by `matcher` -> `meaning` (scores, confidences), with `breath` and `clauses` for several
@@ -9,8 +10,10 @@
 //! words that rule a reading out. `explain` goes
 //! the same way and says what it saw; `sentence_tests` hold it to examples.
 
+pub mod addressed;
 pub mod automaton;
 mod breath;
+pub mod calls;
 pub mod classifier;
 mod clauses;
 mod compile;

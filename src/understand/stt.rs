@@ -3,6 +3,7 @@
 
 use crate::facts::audio::SampleIndex;
 use crate::facts::error::Fault;
+use crate::facts::intent::Lang;
 use crate::facts::utterance::{Detection, Transcript, Utterance};
 
 /// What a recogniser makes of an utterance.
@@ -18,6 +19,14 @@ pub struct Recognized {
     pub begun: bool,
     /// Its last sound, where the engine knows it.
     pub last_sound: Option<LastSound>,
+}
+
+impl Recognized {
+    /// A wake phrase that was overheard, and nothing after it.
+    pub fn call(wake: Detection) -> Self {
+        let transcript = Transcript { text: String::new(), confidence: wake.score, lang: Lang::default() };
+        Self { transcript, wake: Some(wake), whole: true, begun: false, last_sound: None }
+    }
 }
 
 /// Where somebody fell silent, and how slowly they speak.

@@ -24,6 +24,8 @@ pub const EMBEDDED_MODEL: &[u8] = include_bytes!("../../models/stt.ggml.bin");
 const CONTEXT_PER_SECOND: usize = 50;
 /// Positions beyond the speech: official models loop without 32 to 64 of them (futo-org/whisper-acft#5).
 const CONTEXT_MARGIN: usize = 64;
+/// What the loudest sample is brought to.
+const PEAK: f32 = 0.5;
 /// whisper.cpp refuses less than a second.
 const SAMPLES_MIN: usize = samples_in_ms(1100) as usize;
 /// How a vocabulary of ours names the rows that nothing uses.
@@ -112,7 +114,9 @@ unsafe extern "C" fn filter_logits(
 
 impl Recognizer for WhisperRecognizer {
     fn transcribe(&mut self, utterance: &Utterance) -> Result<Option<Recognized>, Fault> {
-        let mut sound = utterance.samples.clone();
+        // As loud as the recordings that our own model learnt from; others take the level out themselves.
+        let peak = utterance.samples.iter().fold(1e-4f32, |peak, x| peak.max(x.abs()));
+        let mut sound: Vec<f32> = utterance.samples.iter().map(|x| x * (PEAK / peak)).collect();
         sound.resize(sound.len().max(SAMPLES_MIN), 0.0);
         let wanted = sound.len() * CONTEXT_PER_SECOND / SAMPLE_RATE_HZ as usize + CONTEXT_MARGIN;
         let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
