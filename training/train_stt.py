@@ -29,7 +29,6 @@ import whisper
 from acoustic import BLOCKS, STRIDE, Acoustic
 from align import align
 
-EASY_SHARE, HARD_SHARE = 0.045, 0.33  # of all steps; a network that hears something already skips both: --ready
 # Share of each batch that are recordings of people.
 PEOPLE = 0.22
 # Shares of what is heard with noise added to its samples, and in a room (with mel noise); see synth.py.
@@ -50,9 +49,9 @@ LEAD_IN_SHARE, CUT_SHARE, LEAD_IN_FRAMES, LOOK_STEPS = 0.3, 0.75, 50, 4
 class Data:
     """Batches of one length each: synthetic sentences, recordings, and recordings joined into sentences."""
 
-    def __init__(self, sets, seed, frames_max, strength, ready, steps, for_whisper):
+    def __init__(self, sets, seed, frames_max, strength, ready, easy_steps, hard_steps, for_whisper):
         self.strength, self.ready = strength, ready
-        self.easy_steps, self.hard_steps = EASY_SHARE * steps, HARD_SHARE * steps
+        self.easy_steps, self.hard_steps = easy_steps, hard_steps
         self.lead_ins = [(*r, units.label(r[0])) for r in self._load("lead_ins")] if for_whisper else []
         self.rng = random.Random(seed)
         self.frames_max = frames_max
@@ -147,7 +146,7 @@ class Data:
         """About `seconds` of speech: what is heard, the same dry, lengths, units, letters, (text, language).
 
         The first steps hear short, clean utterances: CTC finds its first alignments there, where long
-        noisy ones leave it on the plateau of blanks. Rooms, noise and microphones grow until HARD_SHARE, and
+        noisy ones leave it on the plateau of blanks. Rooms, noise and microphones grow until --hard, and
         recordings (mostly single words) come in larger numbers once sentences are heard.
         """
         rows, budget = [], seconds * 100
@@ -303,7 +302,9 @@ def main():
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--checkpoint", help="default: .cache/MODEL.pt")
     a.add_argument("--init", help="without a checkpoint, start from the weights of this ONNX model (acoustic only)")
-    a.add_argument("--ready", action="store_true", help="the weights hear something already: no easy steps first")
+    a.add_argument("--easy", type=int, default=800, help="steps on short, clean sentences")
+    a.add_argument("--hard", type=int, default=6000, help="the step from which on rooms and noise have their full strength")
+    a.add_argument("--ready", action="store_true", help="the weights hear something already: neither --easy nor --hard counts")
     a.add_argument("--blocks", type=int, default=BLOCKS, help="of the network; with --init no fewer than that model has (acoustic only)")
     a.add_argument("--teacher", help="an ONNX model that hears everything dry; what it hears there is learnt in rooms and noise, too")
     a.add_argument("--threads", type=int, default=2)
@@ -341,7 +342,7 @@ def main():
         # After Li et al., "Large-Scale Domain Adaptation via Teacher-Student Learning" (2017): where each sound is
         # need not be found out in the noise again.
         teacher = export_onnx.read_onnx(args.teacher).to(device).eval()
-    data = Data(args.sets.split(","), args.seed + step, frames_max, args.strength, args.ready, args.steps, decoder is not None)
+    data = Data(args.sets.split(","), args.seed + step, frames_max, args.strength, args.ready, args.easy, args.hard, decoder is not None)
     evals = [s for s in args.eval_sets.split(",") if s and (synth.CACHE / f"{s}.npy").exists()]
     print(f"{sum(p.numel() for p in w.parameters()) / 1e6:.2f} M parameters on {device}, {len(data.synthetic)} sentences, {len(data.people)} recordings")
     log = open(checkpoint + ".log", "a")

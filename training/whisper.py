@@ -17,11 +17,41 @@ FRAMES_MAX = STRIDE * AUDIO_CTX
 PEAK, PEAK_SPREAD = 1.25, 0.08
 
 
-def sinusoids(length, channels):
-    """Whisper's fixed positions: sines, then cosines, of log-spaced time scales up to 10000."""
-    inc = math.log(10000) / (channels // 2 - 1)
-    t = torch.arange(length)[:, None] * torch.exp(-inc * torch.arange(channels // 2))[None]
-    return torch.cat([t.sin(), t.cos()], 1)
+# Positions, which whisper.cpp reads from the file, lie in the last channels only: sines and cosines of PERIODS steps. When
+# training begins, the first head of each block of the encoder looks OFFSETS steps back and the last so many ahead, as a
+# convolution would.
+HEAD = DIM // HEADS
+PERIODS, LOUDNESS, OFFSETS = (4, 400), 0.8, (2, 3, 4, 6, 8, 12)
+
+
+def frequencies():
+    """Radians a step [HEAD / 2]."""
+    first, last = PERIODS
+    return 2 * math.pi / (first * (last / first) ** (torch.arange(HEAD // 2) / (HEAD // 2 - 1)))
+
+
+def positions():
+    """[AUDIO_CTX, DIM]."""
+    t = torch.arange(AUDIO_CTX)[:, None] * frequencies()
+    return torch.cat([torch.zeros(AUDIO_CTX, DIM - HEAD), LOUDNESS * t.sin(), LOUDNESS * t.cos()], 1)
+
+
+@torch.no_grad()
+def look_near(attention, offset):
+    """Sets the weights by which the first and the last head find their places: `offset` steps back and ahead.
+
+    A query turned by the angle of so many steps is most like the key at that distance (Cordonnier et al., "On the relationship
+    between self-attention and convolutional layers", 2020).
+    """
+    half = HEAD // 2
+    eye = torch.eye(half)
+    for h, steps in ((0, -offset), (HEADS - 1, offset)):
+        rows, angle = slice(h * HEAD, (h + 1) * HEAD), steps * frequencies()
+        sin, cos = angle.sin().diag(), angle.cos().diag()
+        turn = torch.cat([torch.cat([cos, sin], 1), torch.cat([-sin, cos], 1)])
+        for linear, places in ((attention.query, turn), (attention.key, torch.block_diag(eye, eye))):
+            linear.weight[rows] *= 0.3
+            linear.weight[rows, -HEAD:] += places
 
 
 class Attention(nn.Module):
@@ -67,8 +97,10 @@ class Encoder(nn.Module):
         self.conv1, self.conv2 = nn.Conv1d(80, DIM, 3, padding=1), nn.Conv1d(DIM, DIM, 3, stride=2, padding=1)
         for c in (self.conv1, self.conv2):  # as loud as the positions, or the sound is not noticed for a long time
             nn.init.kaiming_normal_(c.weight, nonlinearity="relu")
-        self.register_buffer("positional_embedding", sinusoids(AUDIO_CTX, DIM))
+        self.register_buffer("positional_embedding", positions())
         self.blocks = nn.ModuleList(Block() for _ in range(ENC_LAYERS))
+        for block, offset in zip(self.blocks, OFFSETS):
+            look_near(block.attn, offset)
         self.ln_post = nn.LayerNorm(DIM)
         self.units_mid, self.units = nn.Linear(DIM, len(units.UNITS)), nn.Linear(DIM, len(units.UNITS))
         self.letters = nn.Linear(DIM, len(units.LETTERS))

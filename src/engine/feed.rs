@@ -18,15 +18,12 @@ use crate::hear::wav::Recording;
 /// What a sound card would deliver at once.
 const CHUNK_MS: u64 = 10;
 
-/// Makes a listener for one stream, by the stream's name.
-pub type MakeListener = Box<dyn Fn(&str) -> Result<Listener, Fault> + Send>;
-
 /// How recordings are fed.
 pub struct Feed {
     /// At their own pace; otherwise as fast as the stages take them.
     pub realtime: bool,
-    /// Makes a listener for one stream.
-    pub listener: MakeListener,
+    /// Hears one after the other.
+    pub listener: Listener,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Set to end early.
@@ -36,7 +33,7 @@ pub struct Feed {
 impl Feed {
     /// Feeds every file; returns the faults of those that could not be read. A file without an utterance
     /// becomes one job that says so.
-    pub fn all(&self, files: &[PathBuf], jobs: &Sender<Job>) -> Vec<Fault> {
+    pub fn all(&mut self, files: &[PathBuf], jobs: &Sender<Job>) -> Vec<Fault> {
         let mut faults = Vec::new();
         for file in files {
             if self.stop.load(Ordering::Relaxed) {
@@ -49,15 +46,16 @@ impl Feed {
         faults
     }
 
-    fn one(&self, file: &Path, jobs: &Sender<Job>) -> Result<(), Fault> {
+    fn one(&mut self, file: &Path, jobs: &Sender<Job>) -> Result<(), Fault> {
         let recording = Recording::open(file)?;
         let source = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
         for warning in &recording.warnings {
             tracing::warn!("{}: {warning}", file.display());
         }
         let mut resampler = Resampler::new(recording.sample_rate_hz)?;
-        let mut listener = (self.listener)(&source)?;
-        let mut stream = Stream { source: &source, feed: self, jobs, zero: self.clock.now() };
+        self.listener.restart(&source);
+        let stream =
+            Stream { source: &source, jobs, clock: &*self.clock, realtime: self.realtime, zero: self.clock.now() };
         let mut sound = Vec::new();
         let mut heard = Vec::new();
         let chunk_len = (u64::from(recording.sample_rate_hz) * CHUNK_MS / 1000).max(1) as usize;
@@ -67,15 +65,15 @@ impl Feed {
             }
             sound.clear();
             resampler.process(chunk, &mut sound);
-            listener.push(&sound, &mut heard)?;
+            self.listener.push(&sound, &mut heard)?;
             if !stream.pass_on(&mut heard) || self.stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
         }
         sound.clear();
         resampler.flush(&mut sound);
-        listener.push(&sound, &mut heard)?;
-        listener.finish(&mut heard);
+        self.listener.push(&sound, &mut heard)?;
+        self.listener.finish(&mut heard);
         stream.pass_on(&mut heard);
         stream.end();
         Ok(())
@@ -90,15 +88,16 @@ impl Feed {
 
 struct Stream<'a> {
     source: &'a str,
-    feed: &'a Feed,
     jobs: &'a Sender<Job>,
+    clock: &'a dyn Clock,
+    realtime: bool,
     zero: Duration,
 }
 
 impl Stream<'_> {
     /// Sends what was heard; waits while the understand thread is busy (a recording can wait, unlike a
     /// microphone). `false`: nobody wants it any more.
-    fn pass_on(&mut self, heard: &mut Vec<Heard>) -> bool {
+    fn pass_on(&self, heard: &mut Vec<Heard>) -> bool {
         heard.drain(..).all(|h| {
             let job = match h {
                 Heard::Woke(detection) => {
@@ -106,10 +105,10 @@ impl Stream<'_> {
                     return true;
                 }
                 Heard::Utterance(utterance) => {
-                    let stamps = if self.feed.realtime {
+                    let stamps = if self.realtime {
                         Stamps::since(self.zero)
                     } else {
-                        Stamps::pinned(self.feed.clock.now(), utterance.endpoint.as_ms())
+                        Stamps::pinned(self.clock.now(), utterance.endpoint.as_ms())
                     };
                     Job::Utterance(utterance, stamps)
                 }

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::mpsc;
 
-use self::feed::{Feed, MakeListener};
+use self::feed::Feed;
 use self::line::Line;
 use self::live::Live;
 use self::stamps::Stamps;
@@ -87,6 +87,7 @@ impl Engine {
     /// # Errors
     /// Every fault in grammars, models and home; a broker that is not there.
     pub fn start(config: Config, needs: Needs) -> Result<Self, Vec<Fault>> {
+        keep_little_memory();
         let understanding = load::understanding(&config)?;
         let recognizer =
             needs.hearing.then(|| load::recognizer(&config, &understanding)).transpose().map_err(|f| vec![f])?;
@@ -144,7 +145,7 @@ impl Engine {
 
     /// Feeds recordings from a thread of their own; the returned channel says which could not be read.
     pub fn replay(&mut self, files: Vec<PathBuf>, realtime: bool) -> Result<Receiver<Vec<Fault>>, Vec<Fault>> {
-        let feed =
+        let mut feed =
             Feed { realtime, listener: self.listener()?, clock: Arc::clone(&self.clock), stop: Arc::clone(&self.stop) };
         let (faults, faults_in) = bounded(1);
         self.feed_with("listen", move |jobs| {
@@ -159,9 +160,9 @@ impl Engine {
     /// # Errors
     /// No such device, or none that can be opened.
     pub fn listen(&mut self) -> Result<(), Vec<Fault>> {
-        let make = self.listener()?;
+        let mut listener = self.listener()?;
         let capture = Capture::open(self.config.device.as_deref()).map_err(|f| vec![f])?;
-        let listener = make(capture.name()).map_err(|f| vec![f])?;
+        listener.restart(capture.name());
         let live = Live { capture, listener, clock: Arc::clone(&self.clock), stop: Arc::clone(&self.stop) };
         self.feed_with("listen", move |jobs| live.run(&jobs))
     }
@@ -192,12 +193,10 @@ impl Engine {
         Ok(())
     }
 
-    /// A maker of listeners, tried once so that faults of the wake model show now.
-    fn listener(&self) -> Result<MakeListener, Vec<Fault>> {
-        let config = self.config.clone();
-        let make = move |source: &str| Ok(Listener::new(config.listen.clone(), load::wake(&config)?, source));
-        make("").map_err(|f| vec![f])?;
-        Ok(Box::new(make))
+    /// A listener with its wake model.
+    fn listener(&self) -> Result<Listener, Vec<Fault>> {
+        let wake = load::wake(&self.config).map_err(|f| vec![f])?;
+        Ok(Listener::new(self.config.listen.clone(), wake, ""))
     }
 }
 
@@ -212,6 +211,20 @@ impl Drop for Engine {
                 tracing::error!("a thread of the pipeline panicked");
             }
         }
+    }
+}
+
+/// Freed blocks of this size, in bytes, go back to the system at once.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const KEPT_BYTES_MAX: libc::c_int = 1 << 20;
+
+/// Once large tensors have come and gone, glibc would keep up to 64 MB of each thread's for the next ones.
+fn keep_little_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: both may be set at any time; that ends glibc's own adjustment of the two (mallopt(3)).
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, KEPT_BYTES_MAX);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES_MAX);
     }
 }
 

@@ -115,6 +115,12 @@ impl Listener {
         }
     }
 
+    /// Begins another stream with the models that are loaded, as a new listener would.
+    pub fn restart(&mut self, source: impl Into<String>) {
+        let wake = self.wake.take().map(Wake::renewed);
+        *self = Self::new(self.settings.clone(), wake, source);
+    }
+
     /// Hears the next samples (16 kHz mono, any number) and appends what it notices to `out`.
     /// Errors: the wake-word model fails; the listener must then not be used any more.
     pub fn push(&mut self, chunk: &[f32], out: &mut Vec<Heard>) -> Result<(), Fault> {

@@ -226,3 +226,17 @@ fn a_command_under_talk_that_never_pauses_gives_drafts() {
     let without = hear(true, &[silence(1500), wake_word(), silence(200), sentence(), sentence()], 320);
     one_command(&without);
 }
+
+#[test]
+fn a_restarted_listener_hears_what_a_new_one_hears() {
+    let parts = [silence(1000), wake_word(), silence(300), sentence(), silence(1500)];
+    let mut used = listener(true);
+    // The stream before it ended in the middle of a command.
+    for c in [wake_word(), sentence()].concat().chunks(160) {
+        used.push(c, &mut Vec::new()).unwrap();
+    }
+    used.restart("test.wav");
+    let heard = hear_by(used, &parts, 160);
+    one_command(&heard);
+    assert_eq!(heard, hear(true, &parts, 160));
+}

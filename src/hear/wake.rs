@@ -100,6 +100,20 @@ impl Wake {
         })
     }
 
+    /// The same model at the start of another stream.
+    pub fn renewed(self) -> Self {
+        let picker = PeakPicker { words: self.picker.words, candidate: None, deaf_until: SampleIndex(0) };
+        Self {
+            mel: MelStream::new(),
+            window: vec![FLOOR; self.window.len()],
+            fresh: Vec::new(),
+            seen: 0,
+            picker,
+            hints: VecDeque::new(),
+            ..self
+        }
+    }
+
     /// The words that are listened for.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.picker.words.iter().filter(|w| w.enabled).map(|w| w.name.as_str())

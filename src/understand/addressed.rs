@@ -45,7 +45,8 @@ impl Recognizer for Addressed {
         let (from, called) = match (&utterance.opening, call) {
             (Opening::Woken(wake), call) => {
                 let said = wake.at.0.saturating_sub(utterance.start.0);
-                let end = call.map(|call| samples(call.end)).filter(|end| end.abs_diff(said) <= samples_in_ms(APART_MS_MAX));
+                let end =
+                    call.map(|call| samples(call.end)).filter(|end| end.abs_diff(said) <= samples_in_ms(APART_MS_MAX));
                 (end.unwrap_or(said), None)
             }
             (_, None) => return Ok(None),

@@ -91,10 +91,8 @@ impl Calls {
         let (first, last) = (*found.begins.first()?, *found.begins.last()?);
         let at = utterance.start + u64::from(first) * acoustic.row_samples();
         let margin_min = if hinted { HINTED_MARGIN_MIN } else { MARGIN_MIN };
-        (margin >= margin_min && score >= CONFIDENCE_MIN && self.is_enough(phrase, score)).then(|| Call {
-            wake: Detection { word: self.word(phrase), score, at },
-            end: last as usize + UNIT_ROWS,
-        })
+        (margin >= margin_min && score >= CONFIDENCE_MIN && self.is_enough(phrase, score))
+            .then(|| Call { wake: Detection { word: self.word(phrase), score, at }, end: last as usize + UNIT_ROWS })
     }
 
     /// The wake word that is called by lead-in `phrase`.

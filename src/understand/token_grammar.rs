@@ -4,8 +4,7 @@
 //! Tokens that leave the grammar are made less likely, not impossible, so that other speech is still written
 //! down as what it is, and refused by its meaning, instead of being bent into a command.
 
-use super::unit_graph::{START, Spelling, UnitGraph};
-use super::units::Unit;
+use super::unit_graph::{Parts, START, Spelling, UnitGraph};
 use super::word_graph::WordGraph;
 
 /// What leaving the grammar costs, in natural log, once for each sentence. Guessed: a token of the grammar must
@@ -30,7 +29,7 @@ struct Node {
 struct Bytes;
 
 impl Spelling for Bytes {
-    fn spell(&self, text: &str) -> Option<Vec<Vec<Vec<Unit>>>> {
+    fn spell(&self, text: &str) -> Option<Parts> {
         let mut parts = Vec::new();
         for word in text.split(' ').filter(|w| !w.is_empty()) {
             let plain = word.as_bytes().to_vec();

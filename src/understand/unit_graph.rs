@@ -1,11 +1,12 @@
 //! All that can be said, as a deterministic automaton over acoustic units: built once from the word graph of
 //! the grammars, walked frame by frame by the CTC search (ctc.rs), which is the next file to read.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::units::Unit;
 use super::word_graph::WordGraph;
-use super::written::{Edge, NO_WORD, Reading, Written};
+pub use super::written::Parts;
+use super::written::{Reading, Written};
 
 /// Determinising stops with an error beyond this many states: a grammar that needs more is not one that
 /// people speak (the shipped ones with the demonstration home end up with 148,000 once minimal).
@@ -44,16 +45,14 @@ pub const START_ADDRESSED: u32 = 1;
 /// How words are written in units.
 pub trait Spelling {
     /// A text cut into parts, each with every way to write it; `None` where a part cannot be written.
-    fn spell(&self, text: &str) -> Option<Vec<Vec<Vec<Unit>>>>;
+    fn spell(&self, text: &str) -> Option<Parts>;
 }
 
-/// The word graph with every word written in units; not deterministic.
-#[derive(Debug, Clone, Default)]
-struct Spelled {
-    out: Vec<Vec<Edge>>,
-    ends: BTreeSet<u32>,
-    words: Vec<String>,
-    word_ids: HashMap<String, u32>,
+/// The words' graph with every word written in units; not deterministic. Its first nodes are the words' graph's.
+struct Spelled<'a> {
+    written: &'a Written,
+    /// By node, the steps that leave it: the unit, if any, and where they lead.
+    out: Vec<Vec<(Option<Unit>, u32)>>,
 }
 
 impl UnitGraph {
@@ -71,42 +70,9 @@ impl UnitGraph {
         lead_ins: &[String],
         units: &impl Spelling,
     ) -> Result<Self, String> {
-        let mut spelled = Spelled::default();
-        let [start, after, addressed, called, rare, opener, opened] = std::array::from_fn(|_| spelled.node());
-        for graph in often {
-            let to = spelled.add(graph, units);
-            spelled.silent(after, to, None);
-            spelled.silent(opened, to, None);
-        }
-        for graph in seldom {
-            let to = spelled.add(graph, units);
-            spelled.silent(rare, to, None);
-        }
-        for text in openers {
-            let word = spelled.word(text);
-            spelled.spell(text, word, (opener, opened), units);
-        }
-        spelled.silent(start, after, None);
-        spelled.silent(called, after, None);
-        if !seldom.is_empty() {
-            spelled.silent(after, rare, Some(SELDOM));
-        }
-        if !openers.is_empty() {
-            spelled.silent(after, opener, Some(OPENER));
-        }
-        spelled.ends.insert(called);
-        let phrases = spelled.words.len() as u32;
-        for (from, to) in [(start, after), (addressed, called)] {
-            for lead_in in lead_ins {
-                spelled.words.push(lead_in.clone());
-                let word = spelled.words.len() as u32 - 1;
-                spelled.spell(lead_in, word, (from, to), units);
-            }
-        }
-        let mut graph = spelled.determinise([start, addressed])?.minimal();
-        graph.written =
-            Written { lead_ins: phrases, lead_in_count: lead_ins.len(), start, addressed, ..spelled.compact() };
-        Ok(graph)
+        let written = Written::join(often, seldom, openers, lead_ins, units);
+        let graph = Spelled::new(&written).determinise([written.start, written.addressed])?.minimal();
+        Ok(Self { written, ..graph })
     }
 
     /// States from which the same can be said become one. There are no cycles, so from the ends backwards one look at
@@ -144,6 +110,9 @@ impl UnitGraph {
             small.first.push(small.arcs.len() as u32);
             small.ends.push(end);
         }
+        small.arcs.shrink_to_fit();
+        small.first.shrink_to_fit();
+        small.ends.shrink_to_fit();
         small
     }
 
@@ -185,70 +154,38 @@ impl UnitGraph {
     }
 }
 
-impl Spelled {
+impl Spelled<'_> {
+    fn new(written: &Written) -> Spelled<'_> {
+        let nodes = written.nodes();
+        let mut spelled = Spelled { written, out: vec![Vec::new(); nodes as usize] };
+        for from in 0..nodes {
+            for &edge in written.edges(from) {
+                match written.parts(edge) {
+                    None => spelled.out[from as usize].push((None, edge.to)),
+                    Some(parts) => spelled.spell(parts, from, edge.to),
+                }
+            }
+        }
+        // Half a million little lists stay in memory.
+        spelled.out.iter_mut().for_each(Vec::shrink_to_fit);
+        spelled
+    }
+
     fn node(&mut self) -> u32 {
         self.out.push(Vec::new());
         (self.out.len() - 1) as u32
     }
 
-    /// A step without a word.
-    fn silent(&mut self, from: u32, to: u32, unit: Option<Unit>) {
-        self.out[from as usize].push(Edge { unit, to, word: NO_WORD });
-    }
-
-    /// Adds one language's graph; returns where its sentences begin.
-    fn add(&mut self, graph: &WordGraph, units: &impl Spelling) -> u32 {
-        let mut nodes: HashMap<u32, u32> = HashMap::new();
-        for arc in &graph.arcs {
-            let from = self.node_of(&mut nodes, arc.from);
-            let to = self.node_of(&mut nodes, arc.to);
-            if arc.text.is_empty() {
-                self.silent(from, to, None);
-            } else {
-                let word = self.word(&arc.text);
-                self.spell(&arc.text, word, (from, to), units);
-            }
-        }
-        for &end in &graph.ends {
-            let node = self.node_of(&mut nodes, end);
-            self.ends.insert(node);
-        }
-        self.node_of(&mut nodes, graph.start)
-    }
-
-    fn word(&mut self, text: &str) -> u32 {
-        if let Some(&id) = self.word_ids.get(text) {
-            return id;
-        }
-        let id = self.words.len() as u32;
-        self.words.push(text.to_owned());
-        self.word_ids.insert(text.to_owned(), id);
-        id
-    }
-
-    fn node_of(&mut self, nodes: &mut HashMap<u32, u32>, key: u32) -> u32 {
-        if let Some(&n) = nodes.get(&key) {
-            return n;
-        }
-        let n = self.node();
-        nodes.insert(key, n);
-        n
-    }
-
-    /// Writes `text` as a path between two nodes, with branches where a part of it has several readings.
-    /// A text that cannot be written is left out: it cannot be said either.
-    fn spell(&mut self, text: &str, word: u32, (from, to): (u32, u32), units: &impl Spelling) {
-        let Some(parts) = units.spell(text).filter(|p| !p.is_empty()) else { return };
-        let mut at = self.node();
-        self.out[from as usize].push(Edge { unit: None, to: at, word });
-        let count = parts.len();
-        for (i, readings) in parts.into_iter().enumerate() {
-            let next = if i + 1 == count { to } else { self.node() };
+    /// Writes a word as a path between two nodes, with branches where a part of it has several readings.
+    fn spell(&mut self, parts: &Parts, from: u32, to: u32) {
+        let mut at = from;
+        for (i, readings) in parts.iter().enumerate() {
+            let next = if i + 1 == parts.len() { to } else { self.node() };
             for reading in readings {
                 let mut here = at;
                 for (j, &unit) in reading.iter().enumerate() {
                     let there = if j + 1 == reading.len() { next } else { self.node() };
-                    self.silent(here, there, Some(unit));
+                    self.out[here as usize].push((Some(unit), there));
                     here = there;
                 }
             }
@@ -256,9 +193,13 @@ impl Spelled {
         }
     }
 
+    fn is_end(&self, node: u32) -> bool {
+        node < self.written.nodes() && self.written.is_end(node)
+    }
+
     /// By node, where silence leads from there: only nodes that matter, those with sounds after them or an end.
     fn closures(&self) -> Vec<Vec<u32>> {
-        let matters = |n: u32| self.ends.contains(&n) || self.out[n as usize].iter().any(|e| e.unit.is_some());
+        let matters = |n: u32| self.is_end(n) || self.out[n as usize].iter().any(|(unit, _)| unit.is_some());
         let mut seen = vec![u32::MAX; self.out.len()];
         let closure = |from: u32| {
             let (mut open, mut set) = (vec![from], Vec::new());
@@ -269,7 +210,7 @@ impl Spelled {
                 if matters(n) {
                     set.push(n);
                 }
-                open.extend(self.out[n as usize].iter().filter(|e| e.unit.is_none()).map(|e| e.to));
+                open.extend(self.out[n as usize].iter().filter(|(unit, _)| unit.is_none()).map(|(_, to)| *to));
             }
             set
         };
@@ -277,9 +218,7 @@ impl Spelled {
     }
 
     /// Subset construction (Rabin and Scott 1959); the states of `starts` are [`START`] and [`START_ADDRESSED`].
-    fn determinise(&mut self, starts: [u32; 2]) -> Result<UnitGraph, String> {
-        // Half a million little lists stay in memory.
-        self.out.iter_mut().for_each(Vec::shrink_to_fit);
+    fn determinise(&self, starts: [u32; 2]) -> Result<UnitGraph, String> {
         let closures = self.closures();
         let union = |nodes: &mut dyn Iterator<Item = u32>| {
             let mut set: Vec<u32> = nodes.flat_map(|n| closures[n as usize].iter().copied()).collect();
@@ -294,12 +233,12 @@ impl Spelled {
         while state < sets.len() {
             graph.first.push(graph.arcs.len() as u32);
             let set = std::mem::take(&mut sets[state]);
-            graph.ends.push(set.iter().any(|n| self.ends.contains(n)));
+            graph.ends.push(set.iter().any(|&n| self.is_end(n)));
             let mut next: BTreeMap<Unit, Vec<u32>> = BTreeMap::new();
             for &n in &set {
-                for e in &self.out[n as usize] {
-                    if let Some(unit) = e.unit {
-                        next.entry(unit).or_default().push(e.to);
+                for &(unit, to) in &self.out[n as usize] {
+                    if let Some(unit) = unit {
+                        next.entry(unit).or_default().push(to);
                     }
                 }
             }
@@ -318,17 +257,6 @@ impl Spelled {
         }
         graph.first.push(graph.arcs.len() as u32);
         Ok(graph)
-    }
-
-    fn compact(self) -> Written {
-        let mut written = Written { ends: self.ends, words: self.words, first: vec![0], ..Written::default() };
-        written.edges.reserve_exact(self.out.iter().map(Vec::len).sum());
-        written.first.reserve_exact(self.out.len());
-        for edges in self.out {
-            written.edges.extend(edges);
-            written.first.push(written.edges.len() as u32);
-        }
-        written
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use pinyin::ToPinyinMulti;
 
 use super::pronounce::Lexicon;
-use super::unit_graph::Spelling;
+use super::unit_graph::{Parts, Spelling};
 use crate::facts::error::Fault;
 
 /// Index of a unit in the model's output; 0 is CTC's blank.
@@ -121,7 +121,7 @@ impl Units {
 impl Spelling for Units {
     /// Parts are words (English) and characters (Chinese); `None` where one makes no sound that the model knows.
     /// A text between slashes is the names of its units: `/HH EY S IH R IY/`.
-    fn spell(&self, text: &str) -> Option<Vec<Vec<Vec<Unit>>>> {
+    fn spell(&self, text: &str) -> Option<Parts> {
         if let Some(sounds) = text.strip_prefix('/').and_then(|t| t.strip_suffix('/')) {
             let units: Option<Vec<Unit>> = sounds.split_whitespace().map(|u| self.ids.get(u).copied()).collect();
             return units.filter(|u| !u.is_empty()).map(|u| vec![vec![u]]);
