@@ -40,13 +40,41 @@ pub struct WhisperRecognizer {
     filter: Box<Filter>,
 }
 
-/// What the logits filter needs while whisper.cpp decodes.
+/// What the logits filter needs while whisper.cpp decodes, and what it learns.
 struct Filter {
     grammar: TokenGrammar,
     /// Rows from here to `eot` of the vocabulary are never meant.
     unused: usize,
     /// The end-of-text token.
     eot: usize,
+    /// The model's own log-probabilities of the next token, up to `eot`, before the grammar was favoured.
+    next: Vec<f32>,
+    /// The sum of those of the tokens so far.
+    log_sum: f32,
+}
+
+impl Filter {
+    /// Before a token is picked after `said`: rows that nothing uses become impossible, tokens outside the grammar less
+    /// likely.
+    fn apply(&mut self, said: &[usize], logits: &mut [f32]) {
+        match said.last() {
+            None => self.log_sum = 0.0,
+            Some(&token) => self.log_sum += self.next.get(token).copied().unwrap_or(0.0),
+        }
+        logits[self.unused..self.eot].fill(f32::NEG_INFINITY);
+        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let log_total = max + logits.iter().map(|l| (l - max).exp()).sum::<f32>().ln();
+        self.next.clear();
+        self.next.extend(logits.iter().map(|l| l - log_total));
+        self.grammar.favour(said.iter().copied(), self.eot, logits);
+    }
+
+    /// How likely the model itself held each of the `count` tokens that were picked, and the end after them: the
+    /// geometric mean.
+    fn confidence(&self, count: usize) -> f32 {
+        let end = self.next.get(self.eot).copied().unwrap_or(0.0);
+        ((self.log_sum + end) / (count + 1) as f32).exp()
+    }
 }
 
 impl WhisperRecognizer {
@@ -81,12 +109,12 @@ impl WhisperRecognizer {
             file: file.to_owned(),
             threads: threads.clamp(1, 64) as c_int,
             context_max,
-            filter: Box::new(Filter { grammar, unused, eot: eot as usize }),
+            filter: Box::new(Filter { grammar, unused, eot: eot as usize, next: Vec::new(), log_sum: 0.0 }),
         })
     }
 }
 
-/// Before each token is picked: rows that nothing uses are impossible, tokens outside the grammar less likely.
+/// Before each token is picked.
 ///
 /// # Safety
 /// whisper.cpp calls it with `count` tokens decoded so far and `logits` of the model's whole vocabulary, which
@@ -99,8 +127,9 @@ unsafe extern "C" fn filter_logits(
     logits: *mut f32,
     data: *mut c_void,
 ) {
-    // SAFETY: `data` was set from a live `&Filter` that outlives the call to `full`.
-    let filter = unsafe { &*data.cast::<Filter>() };
+    // SAFETY: `data` was set from a live `&mut Filter` that nothing else uses until `full` has returned, and a greedy
+    // decoder asks from one thread.
+    let filter = unsafe { &mut *data.cast::<Filter>() };
     // SAFETY: the vocabulary has a row for the end-of-text token and all before it.
     let logits = unsafe { std::slice::from_raw_parts_mut(logits, filter.eot + 1) };
     let said = match usize::try_from(count) {
@@ -108,8 +137,8 @@ unsafe extern "C" fn filter_logits(
         Ok(count) if count > 0 && !tokens.is_null() => unsafe { std::slice::from_raw_parts(tokens, count) },
         _ => &[],
     };
-    filter.grammar.favour(said.iter().map(|t| t.id as usize), filter.eot, logits);
-    logits[filter.unused..filter.eot].fill(f32::NEG_INFINITY);
+    let said: Vec<usize> = said.iter().map(|t| t.id as usize).collect();
+    filter.apply(&said, logits);
 }
 
 impl Recognizer for WhisperRecognizer {
@@ -132,20 +161,18 @@ impl Recognizer for WhisperRecognizer {
         params.set_print_progress(false);
         params.set_print_realtime(false);
         params.set_print_timestamps(false);
-        // SAFETY: the filter lives until `full` has returned, and is only read.
+        // SAFETY: the filter lives until `full` has returned, and only the callback uses it until then.
         unsafe {
             params.set_filter_logits_callback(Some(filter_logits));
-            params.set_filter_logits_callback_user_data((&raw const *self.filter).cast_mut().cast());
+            params.set_filter_logits_callback_user_data((&raw mut *self.filter).cast());
         }
         self.state.full(params, &sound).map_err(|e| {
             Fault::new(&self.file, "", format!("whisper.cpp failed on an utterance: {e}"), "say it again")
         })?;
-        let (mut bytes, mut log_sum, mut count, mut said) = (Vec::new(), 0.0f32, 0usize, Vec::new());
+        let (mut bytes, mut said) = (Vec::new(), Vec::new());
         for segment in self.state.as_iter() {
             for i in 0..segment.n_tokens() {
                 let Some(token) = segment.get_token(i) else { continue };
-                log_sum += token.token_probability().max(1e-6).ln();
-                count += 1;
                 if (token.token_id() as usize) < self.filter.eot {
                     said.push(token.token_id() as usize);
                     bytes.extend_from_slice(token.to_bytes().unwrap_or_default());
@@ -153,11 +180,11 @@ impl Recognizer for WhisperRecognizer {
             }
         }
         let text = String::from_utf8_lossy(&bytes).trim().to_lowercase();
-        if text.is_empty() || count == 0 {
+        if text.is_empty() {
             return Ok(None);
         }
         let lang = if text.is_ascii() { Lang::En } else { Lang::Zh };
-        let transcript = Transcript { text, confidence: (log_sum / count as f32).exp(), lang };
+        let transcript = Transcript { text, confidence: self.filter.confidence(said.len()), lang };
         Ok(Some(Recognized {
             transcript,
             wake: None,
