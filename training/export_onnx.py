@@ -38,7 +38,7 @@ class Graph:
         name = f"w_{self.n}"
         a = a.detach().numpy() if isinstance(a, torch.Tensor) else np.asarray(a)
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(a.astype(dtype)), name))
-        return name if dtype == np.float32 else self.op("Cast", name, to=TensorProto.FLOAT)
+        return self.op("Cast", name, to=TensorProto.FLOAT) if dtype in (np.float16, np.int8) else name
 
     def bytes(self, a, axis):
         """Weights as signed bytes, with a scale for each index of `axis`."""
