@@ -117,8 +117,9 @@ train-stt: training/.cache/phrases.npy
 	cd training && $(abspath $(PYTHON)) calibrate_stt.py --shared $(abspath $(TIEBREAK_DATA)) --tiebreak $(abspath $(BINARY))
 
 train-whisper: training/.cache/phrases.npy
-	cd training && $(abspath $(PYTHON)) train_stt.py whisper --steps 2300 --easy 300 --hard 1300 --decoder-from 900 --seconds 36 --seed 131 --strength 1 \
+	cd training && $(abspath $(PYTHON)) train_stt.py whisper --steps 5200 --easy 300 --hard 1300 --seconds 36 --seed 131 --strength 0.5 \
 	  --teacher ../models/stt-ctc.onnx --sets $(SENTENCES),phrases,phrases
+	cd training && $(abspath $(PYTHON)) train_decoder.py --steps 2500 --seed 161 --strength 0.5 --sets $(SENTENCES),phrases,phrases
 	cd training && $(abspath $(PYTHON)) export_ggml.py
 
 train-wake: training/.cache/synthetic_zh.npy
@@ -140,7 +141,8 @@ test-training: test-packages venv
 	  $(abspath $(PYTHON)) phrases.py --smoke --model $(SMOKE)/stt-ctc.onnx && \
 	  $(abspath $(PYTHON)) train_stt.py acoustic --checkpoint $(SMOKE)/taught.pt --steps 2 --ready --init $(SMOKE)/stt-ctc.onnx --teacher $(SMOKE)/stt-ctc.onnx --sets synthetic_en,phrases && \
 	  $(abspath $(PYTHON)) export_onnx.py --checkpoint $(SMOKE)/taught.pt --average $(SMOKE)/stt-ctc.onnx --share 0.5 --out $(SMOKE)/taught.onnx && \
-	  $(abspath $(PYTHON)) train_stt.py whisper --steps 4 --decoder-from 2 --teacher $(SMOKE)/stt-ctc.onnx && \
+	  $(abspath $(PYTHON)) train_stt.py whisper --steps 4 --teacher $(SMOKE)/stt-ctc.onnx && \
+	  $(abspath $(PYTHON)) train_decoder.py --steps 3 && \
 	  $(abspath $(PYTHON)) export_ggml.py --out $(SMOKE)/stt.ggml.bin && \
 	  $(abspath $(PYTHON)) train_wake.py --smoke && \
 	  $(abspath $(PYTHON)) train_intent.py --smoke --out $(SMOKE)

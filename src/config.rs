@@ -232,6 +232,7 @@ impl Config {
         inside.extend(raw.llm.is_some().then_some(NAME));
         let remotes = handlers::remotes(raw.handler, &inside, &mut faults);
         let calibration = raw.arbiter.calibration.clone().map(beside);
+        let owned = raw.wake.handlers.keys().cloned().collect();
         let mut rules = arbiter::rules(raw.arbiter, raw.wake.handlers, &mut faults);
         if let Some(path) = calibration {
             rules.calibration = calibration::read(&path).unwrap_or_else(|mut more| {
@@ -264,7 +265,7 @@ impl Config {
         listen.endpointer.draft_ms = (engine == Engine::Ctc).then_some(e.draft_ms.unwrap_or(DRAFT_MS));
         faults.between("endpointer.draft_ms", e.draft_ms.unwrap_or(DRAFT_MS) as f64, 100.0, 3000.0);
         let (words, thresholds) = (raw.wake.words, raw.wake.thresholds);
-        listen.wake = WakeSettings { words, thresholds, also, file: file.to_owned() };
+        listen.wake = WakeSettings { words, thresholds, owned, also, file: file.to_owned() };
         if !faults.list.is_empty() {
             return Err(faults.list);
         }

@@ -1,6 +1,6 @@
 """Writes the trained Whisper for whisper.cpp: ggml, quantised.
 
-    python export_ggml.py --checkpoint .cache/whisper.pt --out ../models/stt.ggml.bin
+    python export_ggml.py --checkpoint .cache/decoder.pt --out ../models/stt.ggml.bin
 """
 
 import argparse
@@ -76,13 +76,14 @@ def write_ggml(net, han, path, kind):
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("--checkpoint", default=str(synth.CACHE / "whisper.pt"))
+    a.add_argument("--checkpoint", default=str(synth.CACHE / "decoder.pt"))
     a.add_argument("--out", default=str(Path(__file__).parent.parent / "models/stt.ggml.bin"))
     a.add_argument("--quantise", choices=["f16", "q8_0", "q5_0"], default="q5_0")
     args = a.parse_args()
     ck = torch.load(args.checkpoint, weights_only=True)
     net = Whisper(256 + len(ck["han"]))
-    net.load_state_dict(ck["averaged"])
+    net.encoder.load_state_dict(ck["encoder"])
+    net.decoder.load_state_dict(ck["averaged"])
     net.eval()
     write_ggml(net, ck["han"], args.out, {"f16": F16, "q8_0": Q8_0, "q5_0": Q5_0}[args.quantise])
 

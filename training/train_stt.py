@@ -1,8 +1,8 @@
-"""Trains a speech model: `acoustic` (CTC alone, the default engine's) or `whisper` (CTC first, the decoder joins later).
+"""Trains a speech encoder by CTC: `acoustic` (the default engine's network) or `whisper` (that of the Whisper-shaped model; see train_decoder.py).
 
     python train_stt.py acoustic --steps 8500
     python train_stt.py acoustic --steps 4000 --init ../models/stt-ctc.onnx --ready --strength 0.9
-    python train_stt.py whisper --steps 2300 --easy 300 --hard 1300 --decoder-from 900 --strength 1 --teacher ../models/stt-ctc.onnx
+    python train_stt.py whisper --steps 5200 --easy 300 --hard 1300 --strength 0.5 --teacher ../models/stt-ctc.onnx
 
 Resumes from .cache/MODEL.pt.  The learning rate is constant after the warm-up and falls linearly over the
 last two fifths of the steps, so a run can be lengthened before they begin.
@@ -27,7 +27,6 @@ import synth
 import units
 import whisper
 from acoustic import BLOCKS, STRIDE, Acoustic
-from align import align
 
 # Share of each batch that are recordings of people.
 PEOPLE = 0.22
@@ -42,8 +41,8 @@ AVERAGE = 0.999
 # A teacher whose own loss per label is more than this mishears the recording, and is not asked.
 TAUGHT_LOSS_MAX = 0.25
 # Whisper's: share of the batches whose sentences come after a wake word, of them that of which only the end is left, and
-# its usual frames; encoder steps around a letter where the decoder is to look for it.
-LEAD_IN_SHARE, CUT_SHARE, LEAD_IN_FRAMES, LOOK_STEPS = 0.3, 0.75, 50, 4
+# its usual frames.
+LEAD_IN_SHARE, CUT_SHARE, LEAD_IN_FRAMES = 0.3, 0.75, 50
 
 
 class Data:
@@ -178,59 +177,6 @@ class Data:
         return x, dry, lengths, [r[4][0] for r in rows], [r[4][1] for r in rows], [(r[0], r[1]) for r in rows]
 
 
-PROMPT = 4  # tokens before the text
-
-
-def decoder_batch(texts, tokens, index):
-    """Inputs and targets; -100 where nothing is learnt (forced prompt tokens, padding, unknown text)."""
-    seqs = []
-    for text, lang in texts:
-        lang = "zh" if text and units.HAN.search(text) else "en"
-        ids = tokens.encode(text or "")[:100]
-        seqs.append((text, [units.SOT, units.LANG[lang], units.TRANSCRIBE, units.NO_TIMESTAMPS] + ids + [units.EOT]))
-    t = max(len(s) for _, s in seqs) - 1
-    x = torch.full((len(seqs), t), index[units.EOT])
-    y = torch.full((len(seqs), t), -100)
-    for i, (text, s) in enumerate(seqs):
-        s = [index[k] for k in s]
-        x[i, : len(s) - 1] = torch.tensor(s[:-1])
-        if text is not None:
-            y[i, : len(s) - 1] = torch.tensor(s[1:])
-            y[i, 1:3] = -100
-    return x, y
-
-
-def letter_steps(log_probs, texts, spelt, frames):
-    """For each token of each text the encoder step where the sound of its last letter begins; None where it cannot be found."""
-    first = align(log_probs, spelt, frames)
-    out = []
-    for (text, _), steps in zip(texts, first):
-        ends, n = [], 0
-        for ch in text or "":
-            n += len(units.label(ch)[1]) if units.HAN.match(ch) else 1
-            ends.append(n - 1)
-        out.append([steps[i] for i in ends] if text and steps is not None and n == len(steps) else None)
-    return out
-
-
-def astray(looks, wanted):
-    """How improbable it is that the decoder looks where a token is heard: mean negative log-probability over tokens and blocks.
-
-    looks: [B, tokens, steps] of each block; wanted: letter_steps.  After Tachibana et al., "guided attention" (2017): a decoder
-    that has to find out by itself which sound it is at learns to listen late.
-    """
-    b, t, n = looks[0].shape
-    near = torch.zeros(b, t, n, dtype=torch.bool, device=looks[0].device)
-    for row, steps in zip(near, wanted):
-        for i, s in enumerate(steps or []):
-            if PROMPT - 1 + i < t:
-                row[PROMPT - 1 + i, max(0, s - LOOK_STEPS): s + LOOK_STEPS + 1] = True
-    asked = near.any(-1)
-    if not asked.any():
-        return looks[0].new_zeros(())
-    return -sum(l.masked_fill(~near, float("-inf")).logsumexp(-1)[asked].mean() for l in looks) / len(looks)
-
-
 def edit_distance(a, b):
     d = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
@@ -289,13 +235,16 @@ def distance(logits, wanted, frames, labels):
     return each[heard].sum() / sum(map(len, labels))
 
 
+def rate(step, steps):
+    """Of the learning rate: it rises for 400 steps and falls over the last two fifths."""
+    return min(1, (step + 1) / 400) * min(1, (steps - step) / (0.4 * steps))
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("model", choices=["acoustic", "whisper"])
     a.add_argument("--steps", type=int, default=9000)
-    a.add_argument("--decoder-from", type=int, default=3500)
     a.add_argument("--sets", default="synthetic_en,synthetic_zh")
-    a.add_argument("--decoder-alone", action="store_true", help="the encoder is left as it is, and a step takes less than half the time (whisper only; from --decoder-from on)")
     a.add_argument("--seconds", type=float, default=50, help="of speech in a batch")
     a.add_argument("--lr", type=float, default=1e-3)
     # In ten thousand steps the networks underfit: at full strength they hear rooms better and words worse.
@@ -315,26 +264,26 @@ def main():
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokens = units.Tokens() if args.model == "whisper" else None
-    if tokens:
-        net, decoder, stride, frames_max = (w := whisper.Whisper(tokens.used).to(device)).encoder, w.decoder, whisper.STRIDE, whisper.FRAMES_MAX
+    for_whisper = args.model == "whisper"
+    if for_whisper:
+        net, stride, frames_max = whisper.Encoder().to(device), whisper.STRIDE, whisper.FRAMES_MAX
     else:
-        w = net = (export_onnx.read_onnx(args.init, args.blocks) if args.init and not os.path.exists(checkpoint) else Acoustic(args.blocks)).to(device)
-        decoder, stride, frames_max = None, STRIDE, 1100
-    hidden = [p for k, p in w.named_parameters() if p.ndim == 2 and "blocks." in k]
-    others = [p for p in w.parameters() if all(p is not h for h in hidden)]
+        net = (export_onnx.read_onnx(args.init, args.blocks) if args.init and not os.path.exists(checkpoint) else Acoustic(args.blocks)).to(device)
+        stride, frames_max = STRIDE, 1100
+    hidden = [p for k, p in net.named_parameters() if p.ndim == 2 and "blocks." in k]
+    others = [p for p in net.parameters() if all(p is not h for h in hidden)]
     opts = [muon.Muon(hidden, args.lr), torch.optim.AdamW(others, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01)]
     step = 0
     if os.path.exists(checkpoint):
         ck = torch.load(checkpoint, weights_only=True)
-        w.load_state_dict(ck["net"])
+        net.load_state_dict(ck["net"])
         for opt, state in zip(opts, ck["opts"]):
             opt.load_state_dict(state)
         step = ck["step"]
         print("resumed at step", step)
     elif args.init:
         print("weights of", args.init)
-    averaged = AveragedModel(w, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
+    averaged = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
     if step:
         averaged.module.load_state_dict(ck["averaged"])
         averaged.n_averaged.fill_(step)
@@ -343,50 +292,40 @@ def main():
         # After Li et al., "Large-Scale Domain Adaptation via Teacher-Student Learning" (2017): where each sound is
         # need not be found out in the noise again.
         teacher = export_onnx.read_onnx(args.teacher).to(device).eval()
-    data = Data(args.sets.split(","), args.seed + step, frames_max, args.strength, args.ready, args.easy, args.hard, decoder is not None)
+    data = Data(args.sets.split(","), args.seed + step, frames_max, args.strength, args.ready, args.easy, args.hard, for_whisper)
     evals = [s for s in args.eval_sets.split(",") if s and (synth.CACHE / f"{s}.npy").exists()]
-    print(f"{sum(p.numel() for p in w.parameters()) / 1e6:.2f} M parameters on {device}, {len(data.synthetic)} sentences, {len(data.people)} recordings")
+    print(f"{sum(p.numel() for p in net.parameters()) / 1e6:.2f} M parameters on {device}, {len(data.synthetic)} sentences, {len(data.people)} recordings")
     log = open(checkpoint + ".log", "a")
     mean, t0 = {}, time.time()
     bar = tqdm(total=args.steps, initial=step, mininterval=5)
     while step < args.steps:
         x, dry, lengths, heard, spelt, texts = data.batch(step, args.seconds)
-        lr = args.lr * min(1, (step + 1) / 400) * min(1, (args.steps - step) / (0.4 * args.steps))
+        lr = args.lr * rate(step, args.steps)
         for opt in opts:
             for g in opt.param_groups:
                 g["lr"] = lr
-        if decoder:
+        if for_whisper:
             x = whisper.as_whisper_hears(x, lengths, data.augment.rng)
-        with torch.set_grad_enabled(not args.decoder_alone):
-            h, mid = net(x.to(device))
+        h, mid = net(x.to(device))
         if args.init and step < NEW_HEAD_STEPS:
             mid = mid.detach()
         frames = lengths // stride
         loss_ctc, loss_letters = ctc(net.units(h), heard, frames), ctc(net.letters(h), spelt, frames)
         loss = loss_ctc + 0.3 * ctc(net.units_mid(mid), heard, frames) + 0.2 * loss_letters
         now = {"ctc": loss_ctc.item(), "letters": loss_letters.item()}
-        if teacher and not args.decoder_alone:
+        if teacher:
             with torch.no_grad():
                 wanted = F.log_softmax(teacher.units(teacher(dry.to(device))[0]), -1)
                 wanted = wanted[:, (torch.arange(h.shape[1]) * stride // STRIDE).clamp(max=wanted.shape[1] - 1)]
             taught = distance(net.units(h), wanted, frames, heard)
             loss = loss + taught + 0.3 * distance(net.units_mid(mid), wanted, frames, heard)
             now["taught"] = taught.item()
-        if decoder and step >= args.decoder_from:
-            tx, ty = decoder_batch(texts, tokens, decoder.index)
-            logits, looks = decoder(tx.to(device), h)
-            ce = F.cross_entropy(logits.flatten(0, 1), ty.flatten().to(device), ignore_index=-100)
-            with torch.no_grad():
-                steps = letter_steps(F.log_softmax(net.letters(h), -1).cpu(), texts, spelt, frames)
-            lost = astray(looks, steps)
-            loss = ce + 0.4 * lost if args.decoder_alone else loss + 0.5 * ce + 0.2 * lost
-            now |= {"ce": ce.item(), "astray": lost.item()}
-        w.zero_grad()
+        net.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(w.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         for opt in opts:
             opt.step()
-        averaged.update_parameters(w)
+        averaged.update_parameters(net)
         step += 1
         for k, v in now.items():
             mean[k] = 0.98 * mean.get(k, v) + 0.02 * v
@@ -394,12 +333,12 @@ def main():
         if step % 20 == 0:
             bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()}, refresh=False)
         if step % 100 == 0 or step == args.steps:
-            ck = {"net": w.state_dict(), "averaged": averaged.module.state_dict(), "opts": [o.state_dict() for o in opts], "step": step, "han": "".join(tokens.han) if tokens else ""}
+            ck = {"net": net.state_dict(), "averaged": averaged.module.state_dict(), "opts": [o.state_dict() for o in opts], "step": step}
             torch.save(ck, checkpoint + ".tmp")
             os.replace(checkpoint + ".tmp", checkpoint)
         if step % 500 == 0 or step == args.steps:
             row = {"step": step, "minutes": round((time.time() - t0) / 60, 1), **{k: round(v, 3) for k, v in mean.items()}}
-            row.update({s: evaluate(averaged.module if decoder is None else averaged.module.encoder, s) for s in evals})
+            row.update({s: evaluate(averaged.module, s) for s in evals})
             print(json.dumps(row), file=log, flush=True)
 
 

@@ -22,6 +22,8 @@ pub struct WakeSettings {
     pub words: Vec<String>,
     /// Thresholds that replace the model's own, by word, above 0 and up to 1: higher is stricter.
     pub thresholds: BTreeMap<String, f32>,
+    /// The words that belong to a handler.
+    pub owned: Vec<String>,
     /// Words that the speech recogniser hears: they may be named without being the model's.
     pub also: Vec<String>,
     /// The file in which the user wrote that, for messages.
@@ -171,6 +173,9 @@ fn apply(mut words: Vec<Word>, settings: &WakeSettings) -> Result<Vec<Word>, Fau
     for name in &settings.words {
         check("wake.words", name)?;
         words.iter_mut().filter(|w| w.name == *name).for_each(|w| w.enabled = true);
+    }
+    for name in &settings.owned {
+        check("wake.handlers", name)?;
     }
     for (name, threshold) in &settings.thresholds {
         check("wake.thresholds", name)?;

@@ -39,6 +39,7 @@ pub mod stt;
 mod tagged;
 pub mod template;
 pub mod token_grammar;
+mod token_search;
 pub mod unit_graph;
 pub mod units;
 pub mod whisper;

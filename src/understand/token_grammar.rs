@@ -9,7 +9,7 @@ use super::word_graph::WordGraph;
 
 /// What leaving the grammar costs, in natural log, once for each sentence. Guessed: a token of the grammar must
 /// sound 50 times less likely than another before the other is written.
-const PENALTY: f32 = 4.0;
+pub const PENALTY: f32 = 4.0;
 
 /// The automaton over bytes and the vocabulary as a trie.
 pub struct TokenGrammar {
@@ -17,6 +17,14 @@ pub struct TokenGrammar {
     trie: Vec<Node>,
     /// Lower-case bytes of each token without punctuation; `None` for what is no text.
     folded: Vec<Option<Vec<u8>>>,
+}
+
+/// What can follow the beginning of a sentence.
+pub struct Follows {
+    /// Ids, in no order; punctuation is always among them.
+    pub tokens: Vec<usize>,
+    /// Whether the sentence may end.
+    pub end: bool,
 }
 
 #[derive(Default)]
@@ -93,29 +101,29 @@ impl TokenGrammar {
         self.after(tokens).is_some_and(|state| self.graph.is_end(state))
     }
 
-    /// Lowers the logits of all tokens that cannot follow `tokens`, and of `eot` where no sentence may end. Does
-    /// nothing once the grammar has been left.
-    pub fn favour(&self, tokens: impl Iterator<Item = usize>, eot: usize, logits: &mut [f32]) {
-        let Some(state) = self.after(tokens) else { return };
-        let mut follows = vec![false; self.folded.len()];
+    /// What can follow `tokens` in a sentence of the grammar; `None` if they are no beginning of one.
+    pub fn follows(&self, tokens: impl Iterator<Item = usize>) -> Option<Follows> {
+        let state = self.after(tokens)?;
+        let mut follows = Follows { tokens: Vec::new(), end: self.graph.is_end(state) };
         let mut open = vec![(0usize, state)];
         while let Some((node, state)) = open.pop() {
             let Some(node) = self.trie.get(node) else { continue };
-            for &token in &node.tokens {
-                follows[token as usize] = true;
-            }
+            follows.tokens.extend(node.tokens.iter().map(|t| *t as usize));
             for &(byte, next) in &node.next {
                 open.extend(self.step(state, byte).map(|to| (next as usize, to)));
             }
         }
-        for (logit, follows) in logits.iter_mut().zip(&follows) {
-            if !follows {
-                *logit -= PENALTY;
-            }
-        }
-        if let Some(logit) = logits.get_mut(eot).filter(|_| !self.graph.is_end(state)) {
-            *logit -= PENALTY;
-        }
+        Some(follows)
+    }
+
+    /// Lowers the logits of all tokens that cannot follow `tokens`, and of `eot` where no sentence may end. Does
+    /// nothing once the grammar has been left.
+    pub fn favour(&self, tokens: impl Iterator<Item = usize>, eot: usize, logits: &mut [f32]) {
+        let Some(follows) = self.follows(tokens) else { return };
+        let ids = follows.tokens.iter().chain(follows.end.then_some(&eot));
+        let kept: Vec<(usize, f32)> = ids.filter_map(|&id| Some((id, *logits.get(id)?))).collect();
+        logits.iter_mut().for_each(|logit| *logit -= PENALTY);
+        kept.into_iter().for_each(|(id, logit)| logits[id] = logit);
     }
 }
 

@@ -1,16 +1,18 @@
 //! The Whisper engine: any Whisper model in ggml format through whisper.cpp. The only file that names
-//! `whisper_rs`. Greedy decoding of one segment; the encoder's context is cut down to the utterance.
+//! `whisper_rs`. One segment, token after token, and then the grammar's likeliest sentence, if one is likelier; the
+//! encoder's context is cut down to the utterance.
 
 use std::ffi::{c_int, c_void};
 
 use whisper_rs::{
-    FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState, whisper_rs_sys,
+    FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperState, whisper_rs_sys,
 };
 
 use super::ggml;
 pub use super::ggml::MAGIC;
 use super::stt::{Recognized, Recognizer};
-use super::token_grammar::TokenGrammar;
+use super::token_grammar::{PENALTY, TokenGrammar};
+use super::token_search::likeliest;
 use super::word_graph::WordGraph;
 use crate::facts::audio::{SAMPLE_RATE_HZ, samples_in_ms};
 use crate::facts::error::Fault;
@@ -28,14 +30,18 @@ const CONTEXT_MARGIN: usize = 64;
 const PEAK: f32 = 0.5;
 /// whisper.cpp refuses less than a second.
 const SAMPLES_MIN: usize = samples_in_ms(1100) as usize;
+/// So many tokens are tried to find a likelier sentence. Each takes a millisecond or two with our own model, and a
+/// dozen with `tiny`; where the model is sure of what it wrote, few are.
+const ASKS_MAX: usize = 100;
 /// How a vocabulary of ours names the rows that nothing uses.
 const UNUSED: &[u8] = b"[unused]";
 
 /// A recogniser for full Whisper models and for our own small one.
 pub struct WhisperRecognizer {
+    context: WhisperContext,
     state: WhisperState,
     file: String,
-    threads: c_int,
+    threads: usize,
     context_max: usize,
     filter: Box<Filter>,
 }
@@ -61,19 +67,24 @@ impl Filter {
             None => self.log_sum = 0.0,
             Some(&token) => self.log_sum += self.next.get(token).copied().unwrap_or(0.0),
         }
+        self.next = self.log_probs(logits);
         logits[self.unused..self.eot].fill(f32::NEG_INFINITY);
-        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let log_total = max + logits.iter().map(|l| (l - max).exp()).sum::<f32>().ln();
-        self.next.clear();
-        self.next.extend(logits.iter().map(|l| l - log_total));
         self.grammar.favour(said.iter().copied(), self.eot, logits);
     }
 
-    /// How likely the model itself held each of the `count` tokens that were picked, and the end after them: the
-    /// geometric mean.
-    fn confidence(&self, count: usize) -> f32 {
-        let end = self.next.get(self.eot).copied().unwrap_or(0.0);
-        ((self.log_sum + end) / (count + 1) as f32).exp()
+    /// The model's log-probabilities of the tokens up to `eot`, without what is never meant.
+    fn log_probs(&self, logits: &[f32]) -> Vec<f32> {
+        let mut out = logits[..=self.eot].to_vec();
+        out[self.unused..self.eot].fill(f32::NEG_INFINITY);
+        let max = out.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let log_total = max + out.iter().map(|l| (l - max).exp()).sum::<f32>().ln();
+        out.iter_mut().for_each(|l| *l -= log_total);
+        out
+    }
+
+    /// How likely the model itself held the tokens that were picked, and the end after them: natural log.
+    fn log_prob(&self) -> f32 {
+        self.log_sum + self.next.get(self.eot).copied().unwrap_or(0.0)
     }
 }
 
@@ -105,9 +116,10 @@ impl WhisperRecognizer {
         let state = context.create_state().map_err(|e| wrong(format!("no memory for its state: {e}")))?;
         let context_max = usize::try_from(context.model_n_audio_ctx()).unwrap_or(0);
         Ok(Self {
+            context,
             state,
             file: file.to_owned(),
-            threads: threads.clamp(1, 64) as c_int,
+            threads: threads.clamp(1, 64),
             context_max,
             filter: Box::new(Filter { grammar, unused, eot: eot as usize, next: Vec::new(), log_sum: 0.0 }),
         })
@@ -149,7 +161,7 @@ impl Recognizer for WhisperRecognizer {
         sound.resize(sound.len().max(SAMPLES_MIN), 0.0);
         let wanted = sound.len() * CONTEXT_PER_SECOND / SAMPLE_RATE_HZ as usize + CONTEXT_MARGIN;
         let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
-        params.set_n_threads(self.threads);
+        params.set_n_threads(self.threads as c_int);
         params.set_language(None);
         params.set_audio_ctx(wanted.min(self.context_max) as c_int);
         params.set_single_segment(true);
@@ -166,9 +178,9 @@ impl Recognizer for WhisperRecognizer {
             params.set_filter_logits_callback(Some(filter_logits));
             params.set_filter_logits_callback_user_data((&raw mut *self.filter).cast());
         }
-        self.state.full(params, &sound).map_err(|e| {
-            Fault::new(&self.file, "", format!("whisper.cpp failed on an utterance: {e}"), "say it again")
-        })?;
+        let file = self.file.clone();
+        let failed = |e| Fault::new(&file, "", format!("whisper.cpp failed on an utterance: {e}"), "say it again");
+        self.state.full(params, &sound).map_err(failed)?;
         let (mut bytes, mut said) = (Vec::new(), Vec::new());
         for segment in self.state.as_iter() {
             for i in 0..segment.n_tokens() {
@@ -179,19 +191,50 @@ impl Recognizer for WhisperRecognizer {
                 }
             }
         }
+        let mut log_prob = self.filter.log_prob();
+        let mut whole = self.filter.grammar.is_whole(said.iter().copied());
+        let better = self.likelier(if whole { log_prob } else { log_prob - PENALTY }).map_err(failed)?;
+        if let Some(better) = better {
+            (said, log_prob) = better;
+            whole = true;
+            let token = |id: &usize| self.context.token_to_bytes(*id as c_int).unwrap_or_default();
+            bytes = said.iter().flat_map(token).copied().collect();
+        }
         let text = String::from_utf8_lossy(&bytes).trim().to_lowercase();
         if text.is_empty() {
             return Ok(None);
         }
         let lang = if text.is_ascii() { Lang::En } else { Lang::Zh };
-        let transcript = Transcript { text, confidence: self.filter.confidence(said.len()), lang };
-        Ok(Some(Recognized {
-            transcript,
-            wake: None,
-            whole: self.filter.grammar.is_whole(said.into_iter()),
-            begun: false,
-            last_sound: None,
-        }))
+        // The geometric mean of what the model held of each token.
+        let confidence = (log_prob / (said.len() + 1) as f32).exp();
+        let transcript = Transcript { text, confidence, lang };
+        Ok(Some(Recognized { transcript, wake: None, whole, begun: false, last_sound: None }))
+    }
+}
+
+impl WhisperRecognizer {
+    /// A sentence of the grammar that is likelier than `floor` in what was encoded last, and its log-probability.
+    fn likelier(&mut self, floor: f32) -> Result<Option<(Vec<usize>, f32)>, WhisperError> {
+        let Self { context, state, filter, threads, .. } = self;
+        let mut prompt = vec![context.token_sot()];
+        if context.is_multilingual() {
+            prompt.extend([context.token_lang(state.full_lang_id_from_state()), context.token_transcribe()]);
+        }
+        prompt.push(context.token_not());
+        // What the decoder has read last, and need not read again.
+        let mut read: Vec<c_int> = Vec::new();
+        likeliest(&filter.grammar, filter.eot, floor, ASKS_MAX, |said| {
+            let wanted: Vec<c_int> = prompt.iter().copied().chain(said.iter().map(|t| *t as c_int)).collect();
+            let last = wanted.len() - 1;
+            let known = read.iter().zip(&wanted[..last]).take_while(|(a, b)| a == b).count();
+            if known < last {
+                state.decode(&wanted[known..last], known, *threads)?;
+            }
+            // By itself, for only the first token's logits can be had.
+            state.decode(&wanted[last..], last, *threads)?;
+            read = wanted;
+            Ok(filter.log_probs(state.get_logits()?))
+        })
     }
 }
 
