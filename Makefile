@@ -137,7 +137,7 @@ test-training: test-packages venv
 	  $(abspath $(PYTHON)) lexicon.py --smoke --out $(SMOKE)/english.lexicon && \
 	  $(abspath $(PYTHON)) train_stt.py acoustic --blocks 7 --steps 4 --sets synthetic_en,synthetic_zh && \
 	  $(abspath $(PYTHON)) export_onnx.py --out $(SMOKE)/stt-ctc.onnx && \
-	  $(abspath $(PYTHON)) -m doctest align.py diphones.py && \
+	  $(abspath $(PYTHON)) -m doctest align.py diphones.py quantise.py && \
 	  $(abspath $(PYTHON)) phrases.py --smoke --model $(SMOKE)/stt-ctc.onnx && \
 	  $(abspath $(PYTHON)) train_stt.py acoustic --checkpoint $(SMOKE)/taught.pt --steps 2 --ready --init $(SMOKE)/stt-ctc.onnx --teacher $(SMOKE)/stt-ctc.onnx --sets synthetic_en,phrases && \
 	  $(abspath $(PYTHON)) export_onnx.py --checkpoint $(SMOKE)/taught.pt --average $(SMOKE)/stt-ctc.onnx --share 0.5 --out $(SMOKE)/taught.onnx && \

@@ -15,9 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 import synth
 import units
 from acoustic import DIM, FLOOR_FRAMES, FLOOR_HOP, HEADS, KERNEL, PEAK, STRIDE, Acoustic
+from quantise import as_bytes
 
 FRAMES_MAX = 1500  # 15 s: longer sentences are no commands
-CUTS = np.linspace(0.7, 1, 13)  # tried for the largest weight of a column that is written in bytes
 
 
 class Graph:
@@ -42,16 +42,7 @@ class Graph:
 
     def bytes(self, a, axis):
         """Weights as signed bytes, with a scale for each index of `axis`."""
-        a = a.detach().numpy()
-        others = tuple(i for i in range(a.ndim) if i != axis)
-        peak, best, scale = np.abs(a).max(others, keepdims=True), np.inf, None
-        # The largest few weights may be cut a little if that rounds all others less: whatever leaves the smallest squares.
-        for cut in CUTS:
-            tried = np.maximum(peak * cut, 1e-12).astype(np.float16).astype(np.float32) / 127
-            error = ((np.clip(np.rint(a / tried), -127, 127) * tried - a) ** 2).sum(others, keepdims=True)
-            scale = tried if scale is None else np.where(error < best, tried, scale)
-            best = np.minimum(best, error)
-        rounded = np.clip(np.rint(a / scale), -127, 127)
+        rounded, scale = as_bytes(a.detach().numpy(), axis)
         return self.op("Mul", self.weight(rounded, np.int8), self.weight(scale, np.float32))
 
     def linear(self, x, w, bias=None):

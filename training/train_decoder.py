@@ -171,7 +171,7 @@ def main():
         new = hear(net.encoder, data, step, args.seconds, tokens, decoder.index, device)
         for opt in opts:
             for g in opt.param_groups:
-                g["lr"] = args.lr * rate(step, args.steps)
+                g["lr"] = args.lr * rate(step * (1 + AGAIN), args.steps * (1 + AGAIN))
         for h, x, y, where in [new, *data.rng.sample(kept, min(AGAIN, len(kept)))]:
             logits, looks = decoder(misread(x, y).to(device), h.float())
             ce = F.cross_entropy(logits.flatten(0, 1), y.flatten().to(device), ignore_index=-100)

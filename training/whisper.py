@@ -54,6 +54,20 @@ def look_near(attention, offset):
             linear.weight[rows, -HEAD:] += places
 
 
+# Channels that nothing in the encoder writes to, so that its output tells the place of each step: otherwise it forgets that, for
+# the sounds do not depend on it, and the decoder cannot follow from one letter to the next.
+PLACES = [DIM - HEAD + part + k for part in (0, HEAD // 2) for k in range(3, HEAD // 2, 4)]
+
+
+def leave_places(linear):
+    """Keeps what `linear` adds to PLACES at zero."""
+    for p in (linear.weight, linear.bias):
+        kept = torch.ones(DIM, *[1] * (p.ndim - 1))
+        kept[PLACES] = 0
+        p.data.mul_(kept)
+        p.register_hook(lambda grad, kept=kept: grad * kept.to(grad.device))
+
+
 class Attention(nn.Module):
     def __init__(self):
         super().__init__()
@@ -101,6 +115,8 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList(Block() for _ in range(ENC_LAYERS))
         for block, offset in zip(self.blocks, OFFSETS):
             look_near(block.attn, offset)
+        for linear in (self.conv2, *(l for b in self.blocks for l in (b.attn.out, b.mlp[2]))):
+            leave_places(linear)
         self.ln_post = nn.LayerNorm(DIM)
         self.units_mid, self.units = nn.Linear(DIM, len(units.UNITS)), nn.Linear(DIM, len(units.UNITS))
         self.letters = nn.Linear(DIM, len(units.LETTERS))

@@ -101,7 +101,9 @@ fn wrong_settings_and_models_are_faults_with_a_remedy() {
         assert!(wake(&settings).err().unwrap().to_string().contains("wake.thresholds.low"));
     }
     let settings = WakeSettings { owned: vec!["x".into()], ..Default::default() };
-    assert!(wake(&settings).err().unwrap().to_string().contains("wake.handlers: the wake-word model does not know `x`"));
+    assert!(
+        wake(&settings).err().unwrap().to_string().contains("wake.handlers: the wake-word model does not know `x`")
+    );
     let settings = WakeSettings { thresholds: [("x".into(), 0.5)].into(), ..Default::default() };
     assert!(wake(&settings).err().unwrap().to_string().contains("does not know `x`"));
     let other = Wake::from_bytes(TINY, "tiny.onnx", &WakeSettings::default()).err().unwrap().to_string();

@@ -69,7 +69,8 @@ pub fn likeliest<E>(
             ways.retain(|(log_prob, _)| *log_prob > floor);
             ways.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
             ways.truncate(WAYS_MAX);
-            let mut ways = ways.into_iter().map(|(log_prob, t)| Begun { log_prob, tokens: [&tokens[..], &[t]].concat() });
+            let mut ways =
+                ways.into_iter().map(|(log_prob, t)| Begun { log_prob, tokens: [&tokens[..], &[t]].concat() });
             at = ways.next();
             open.extend(ways);
         }

@@ -30,8 +30,7 @@ const CONTEXT_MARGIN: usize = 64;
 const PEAK: f32 = 0.5;
 /// whisper.cpp refuses less than a second.
 const SAMPLES_MIN: usize = samples_in_ms(1100) as usize;
-/// So many tokens are tried to find a likelier sentence. Each takes a millisecond or two with our own model, and a
-/// dozen with `tiny`; where the model is sure of what it wrote, few are.
+/// So many tokens are tried to find a likelier sentence, and few where the model is sure of what it wrote.
 const ASKS_MAX: usize = 100;
 /// How a vocabulary of ours names the rows that nothing uses.
 const UNUSED: &[u8] = b"[unused]";
@@ -205,8 +204,10 @@ impl Recognizer for WhisperRecognizer {
             return Ok(None);
         }
         let lang = if text.is_ascii() { Lang::En } else { Lang::Zh };
-        // The geometric mean of what the model held of each token.
-        let confidence = (log_prob / (said.len() + 1) as f32).exp();
+        // The geometric mean of what the model held of each word, or Chinese character: not of each token, for a word is
+        // one in some vocabularies and a row of letters in ours.
+        let words = text.split_whitespace().map(|word| if word.is_ascii() { 1 } else { word.chars().count() });
+        let confidence = (log_prob / (words.sum::<usize>() + 1) as f32).exp();
         let transcript = Transcript { text, confidence, lang };
         Ok(Some(Recognized { transcript, wake: None, whole, begun: false, last_sound: None }))
     }
