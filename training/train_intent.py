@@ -17,7 +17,6 @@ import onnx
 import torch
 
 from intent_data import OOS, ROOT, build
-from quantise import as_bytes
 
 BUCKETS, FEATURES, TOKENS_MAX = 8192, 24, 40
 EMBEDDED, WIDTH, KERNEL = 48, 96, 3
@@ -208,14 +207,13 @@ def export(model, labels, tags, shapes, temperatures, words, path):
     h, T = onnx.helper, onnx.TensorProto
     d = {k: v.detach().numpy() for k, v in model.state_dict().items()}
     tensors = {
-        "w1": d["first.weight"], "b1": d["first.bias"], "w2": d["second.weight"], "b2": d["second.bias"],
+        "bag": d["bag.weight"], "w1": d["first.weight"], "b1": d["first.bias"], "w2": d["second.weight"], "b2": d["second.bias"],
         "wl": d["label.weight"].T, "bl": d["label.bias"], "wt": d["tag.weight"].T, "bt": d["tag.bias"], "wc": d["tag_context.weight"].T,
     }
-    bag, scale = as_bytes(d["bag.weight"], 1)  # most of the file
     n = h.make_node
     conv = {"kernel_shape": [KERNEL], "pads": [KERNEL // 2] * 2}
     nodes = [
-        n("Cast", ["features"], ["ids"], to=T.INT64), n("Gather", ["bag", "ids"], ["bytes"]), n("Cast", ["bytes"], ["whole"], to=T.FLOAT), n("Mul", ["whole", "scale"], ["gathered"]),  # [T, FEATURES, EMBEDDED]
+        n("Cast", ["features"], ["ids"], to=T.INT64), n("Gather", ["bag", "ids"], ["gathered"]),  # [T, FEATURES, EMBEDDED]
         n("Unsqueeze", ["weights", "one"], ["rows"]), n("MatMul", ["rows", "gathered"], ["summed"]),  # [T, 1, EMBEDDED]
         n("Transpose", ["summed"], ["columns"], perm=[1, 2, 0]),  # [1, EMBEDDED, T]
         n("Conv", ["columns", "w1", "b1"], ["c1"], **conv), n("Relu", ["c1"], ["r1"]),
@@ -230,8 +228,7 @@ def export(model, labels, tags, shapes, temperatures, words, path):
         nodes, "intent",
         [h.make_tensor_value_info("features", T.FLOAT, ["tokens", FEATURES]), h.make_tensor_value_info("weights", T.FLOAT, ["tokens", FEATURES])],
         [h.make_tensor_value_info("label_scores", T.FLOAT, [1, len(labels)]), h.make_tensor_value_info("tag_scores", T.FLOAT, [1, "tokens", len(tags)])],
-        [onnx.numpy_helper.from_array(np.ascontiguousarray(w, dtype=np.float32), k) for k, w in tensors.items()]
-        + [onnx.numpy_helper.from_array(w, k) for k, w in (("bag", bag), ("scale", scale), ("one", np.array([1], np.int64)))],
+        [onnx.numpy_helper.from_array(np.ascontiguousarray(w, dtype=np.float32), k) for k, w in tensors.items()] + [onnx.numpy_helper.from_array(np.array([1], np.int64), "one")],
     )
     m = h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8, producer_name="tiebreak")
     table = [{"intent": OOS, "slots": {}, "shapes": []} if l == OOS else dict(zip(("intent", "slots"), json.loads(l)), shapes=sorted(map(list, shapes[l]))) for l in labels]

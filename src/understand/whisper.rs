@@ -204,9 +204,10 @@ impl Recognizer for WhisperRecognizer {
             return Ok(None);
         }
         let lang = if text.is_ascii() { Lang::En } else { Lang::Zh };
-        // The geometric mean of what the model held of each word, or Chinese character: not of each token, for a word is
-        // one in some vocabularies and a row of letters in ours.
-        let words = text.split_whitespace().map(|word| if word.is_ascii() { 1 } else { word.chars().count() });
+        // The geometric mean of what the model held of each word: not of each token, for a word is one in some vocabularies
+        // and a row of letters in ours. Chinese words are mostly of two characters.
+        let words =
+            text.split_whitespace().map(|word| if word.is_ascii() { 1 } else { word.chars().count().div_ceil(2) });
         let confidence = (log_prob / (words.sum::<usize>() + 1) as f32).exp();
         let transcript = Transcript { text, confidence, lang };
         Ok(Some(Recognized { transcript, wake: None, whole, begun: false, last_sound: None }))
