@@ -13,33 +13,11 @@ import torch
 import features
 import synth
 import units
+from quantise import as_q5_0, as_q8_0
 from whisper import AUDIO_CTX, DEC_LAYERS, DIM, ENC_LAYERS, HEADS, TEXT_CTX, Whisper
 
 F32, F16, Q5_0, Q8_0 = 0, 1, 6, 8  # ggml tensor types
 FTYPE = {F16: 1, Q8_0: 2007, Q5_0: 2008}  # ggml file types; 2000 is the quantisation version
-BLOCK = 32
-
-
-def quantise_q8_0(rows):
-    """Blocks of 32 values: an f16 scale, 32 signed bytes."""
-    b = rows.reshape(-1, BLOCK)
-    d = (np.abs(b).max(1) / 127).astype(np.float16)
-    inv = np.where(d > 0, 1 / np.maximum(d.astype(np.float32), 1e-12), 0)
-    q = np.clip(np.rint(b * inv[:, None]), -127, 127).astype(np.int8)
-    return np.concatenate([d.view(np.uint8).reshape(-1, 2), q.view(np.uint8)], 1).tobytes()
-
-
-def quantise_q5_0(rows):
-    """Blocks of 32 values: an f16 scale, 32 high bits, 32 low nibbles; value = scale * (q - 16)."""
-    b = rows.reshape(-1, BLOCK)
-    peak = b[np.arange(len(b)), np.abs(b).argmax(1)]
-    d = (peak / -16).astype(np.float16)
-    df = d.astype(np.float32)
-    inv = np.where(df != 0, 1 / np.where(df != 0, df, 1), 0)
-    q = np.clip((b * inv[:, None] + 16.5).astype(np.int32), 0, 31).astype(np.uint32)
-    high = ((q >> 4) << np.arange(BLOCK, dtype=np.uint32)).sum(1).astype("<u4")
-    low = ((q[:, :16] & 15) | ((q[:, 16:] & 15) << 4)).astype(np.uint8)
-    return np.concatenate([d.view(np.uint8).reshape(-1, 2), high.view(np.uint8).reshape(-1, 4), low], 1).tobytes()
 
 
 def write_ggml(net, han, path, kind):
@@ -69,7 +47,7 @@ def write_ggml(net, han, path, kind):
             elif a.ndim == 3 or kind == F16:
                 t, raw = F16, a.astype("<f2").tobytes()
             else:
-                t, raw = kind, (quantise_q8_0 if kind == Q8_0 else quantise_q5_0)(a)
+                t, raw = kind, (as_q8_0 if kind == Q8_0 else as_q5_0)(a)
             f.write(struct.pack("<3i", a.ndim, len(name), t))
             f.write(struct.pack(f"<{a.ndim}i", *a.shape[::-1]) + name.encode() + raw)
 
