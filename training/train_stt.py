@@ -299,7 +299,7 @@ def main():
     mean, t0 = {}, time.time()
     bar = tqdm(total=args.steps, initial=step, mininterval=5)
     while step < args.steps:
-        x, dry, lengths, heard, spelt, texts = data.batch(step, args.seconds)
+        x, dry, lengths, heard, spelt, _ = data.batch(step, args.seconds)
         lr = args.lr * rate(step, args.steps)
         for opt in opts:
             for g in opt.param_groups:
