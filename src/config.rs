@@ -9,7 +9,6 @@ mod mqtt;
 mod wake;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -28,6 +27,7 @@ use crate::facts::error::{Fault, toml_fault};
 use crate::facts::home::{EMBEDDED_HOME, Home};
 use crate::hear::listener::ListenSettings;
 use crate::hear::wake::WakeSettings;
+use crate::text;
 use crate::understand::calls::WakePhrase;
 use crate::understand::stt::Engine;
 
@@ -297,13 +297,9 @@ impl Config {
 }
 
 fn read_text(path: &Path) -> Result<String, Vec<Fault>> {
-    fs::read_to_string(path).map_err(|e| {
-        vec![Fault::new(
-            path.display().to_string(),
-            "",
-            format!("it cannot be read: {e}"),
-            "check the path; the file must be UTF-8 text",
-        )]
+    text::read(path).map_err(|e| {
+        let remedy = "check the path; the file must be UTF-8 text";
+        vec![Fault::new(path.display().to_string(), "", format!("it cannot be read: {e}"), remedy)]
     })
 }
 
@@ -331,6 +327,8 @@ impl Faults<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::act::mqtt::Broker;
 

@@ -7,13 +7,15 @@
 //! are the [`receipt::Receipt`].
 //!
 //! # Reading order
-//! Imports go down only: `facts` <- `http` <- `receipt`, `onnx`, `models` <- `hear`, `understand`, `decide`, `calibrate`
+//! Imports go down only: `facts` <- `http`, `text` <- `receipt`, `onnx`, `models` <- `hear`, `understand`, `decide`, `calibrate`
 //! <- `act` <- `config`, `simulate` <- `engine` <- `cli` <- `main`. The middle folders never import each other
 //! (tests/imports.rs checks it).
 
 pub mod facts;
 
 pub mod http;
+
+pub mod text;
 
 pub mod receipt;
 

@@ -34,8 +34,17 @@ fn an_enrolled_word_opens_a_command() {
     let before = tiebreak(dir, &["replay", "command.wav", "--dry-run", "--json"]);
     let heard = String::from_utf8_lossy(&before.stdout).into_owned();
     assert!(heard.contains(r#""kind":"none""#), "{heard}");
-    let enrolled = tiebreak(dir, &["wake", "enroll", "butterfly", "0.wav", "1.wav", "2.wav"]);
+    let enroll = ["wake", "enroll", "butterfly", "0.wav", "1.wav", "2.wav"];
+    let enrolled = tiebreak(dir, &enroll);
     assert!(enrolled.status.success(), "{}", String::from_utf8_lossy(&enrolled.stderr));
+    assert!(String::from_utf8_lossy(&enrolled.stdout).contains("from the next start on"));
+    let again = tiebreak(dir, &enroll);
+    assert_eq!(again.status.code(), Some(2), "it is not overwritten");
+    assert!(String::from_utf8_lossy(&again.stderr).contains("--replace"));
+    fs::write(dir.join("words.toml"), "[wake]\nwords = [\"hey_siri\"]\n").expect("writable");
+    let replaced = tiebreak(dir, &[&enroll[..], &["--replace", "--config", "words.toml"]].concat());
+    let said = String::from_utf8_lossy(&replaced.stdout).into_owned();
+    assert!(replaced.status.success() && said.contains("once \"butterfly\" is among wake.words"), "{said}");
     let after = tiebreak(dir, &["replay", "command.wav", "--dry-run", "--json"]);
     let heard = String::from_utf8_lossy(&after.stdout).into_owned();
     assert!(heard.contains(r#""word":"butterfly""#) && heard.contains("zigbee2mqtt/kitchen_light/set"), "{heard}");
@@ -54,17 +63,18 @@ fn bad_recordings_and_names_are_refused_with_a_remedy() {
         speak(dir, file, "en-us+m3", text);
     }
     speak(dir, "long.wav", "en-us+m3", &["butterfly"; 40].join(", "));
-    for (args, why) in [
-        (&["wake", "enroll", "w", "a.wav", "b.wav"][..], "too few"),
-        (&["wake", "enroll", "w", "a.wav", "b.wav", "c.wav"], "c.wav: it "),
-        (&["wake", "enroll", "w", "a.wav", "b.wav", "./a.wav"], "a.wav: it is named twice"),
-        (&["wake", "enroll", "w", "a.wav", "b.wav", "long.wav"], "long.wav: it lasts longer"),
-        (&["wake", "enroll", "My Word", "a.wav", "b.wav", "a.wav"], "is no name"),
-        (&["wake", "enroll", "w", "a.wav", "b.wav", "nothing.wav"], "nothing.wav"),
+    for (args, code, why) in [
+        (&["w", "a.wav", "b.wav"][..], 2, "too few"),
+        (&["w", "a.wav", "b.wav", "c.wav"], 1, "c.wav: it "),
+        (&["w", "a.wav", "b.wav", "./a.wav"], 2, "a.wav: it is named twice"),
+        (&["w", "a.wav", "b.wav", "long.wav"], 1, "long.wav: it lasts longer"),
+        (&["My Word", "a.wav", "b.wav", "a.wav"], 2, "is no name"),
+        (&["hey_siri", "a.wav", "b.wav", "d.wav"], 2, "hey_siri is a wake word already"),
+        (&["w", "a.wav", "b.wav", "nothing.wav"], 1, "nothing.wav"),
     ] {
-        let out = tiebreak(dir, args);
+        let out = tiebreak(dir, &[&["wake", "enroll"], args].concat());
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert!(!out.status.success() && said.contains(why), "{args:?}: {said}");
+        assert!(out.status.code() == Some(code) && said.contains(why), "{args:?}: {said}");
     }
     assert!(!dir.join("wake").exists(), "nothing is written");
     fs::create_dir(dir.join("wake")).expect("writable");

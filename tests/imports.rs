@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// row never import each other.
 const LAYERS: &[&[&str]] = &[
     &["facts"],
-    &["http"],
+    &["http", "text"],
     &["receipt", "onnx", "models"],
     &["hear", "understand", "decide", "calibrate"],
     &["act"],

@@ -53,13 +53,16 @@ pub enum Command {
 /// `tiebreak wake`.
 #[derive(Debug, Subcommand)]
 pub enum Wake {
-    /// Learn a word from at least three recordings of it ("ctc" engine): nothing is trained, it takes a second.
+    /// Learn a word from at least three recordings of it: nothing is trained, it takes a second.
     Enroll {
         /// What to call it: a-z, 0-9 and _.
         name: String,
         /// Recordings of the word alone: WAV or FLAC.
         #[arg(required = true, value_name = "WAV")]
         files: Vec<PathBuf>,
+        /// Learn a word anew that has been learnt before.
+        #[arg(long)]
+        replace: bool,
         #[command(flatten)]
         config: ConfigFlag,
     },

@@ -73,10 +73,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Calibrate(a) => calibrate::calibrate(&a),
         Command::Simulate(a) => simulate(&a),
         Command::Check(a) => with_config(&a, &Overrides::default(), |config| check::check(&config)),
-        Command::Wake(Wake::Enroll { name, files, config: flag }) => with_config(&flag, &Overrides::default(), |c| {
-            let folder = flag.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-            wake::enroll(&c, folder, &name, &files)
-        }),
+        Command::Wake(Wake::Enroll { name, files, replace, config: flag }) => {
+            with_config(&flag, &Overrides::default(), |c| {
+                let folder = flag.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+                wake::enroll(&c, folder, &name, &files, replace)
+            })
+        }
         Command::Devices => check::devices(),
         Command::Models(a) => match a.action.unwrap_or(ModelsAction::List(a.config)) {
             ModelsAction::List(flag) => with_config(&flag, &Overrides::default(), |config| models::list(&config)),

@@ -11,6 +11,7 @@ use super::handlers::languages;
 use crate::decide::llm::tools::Tools;
 use crate::decide::llm::{Llm, LlmSettings, NAME, Secret};
 use crate::facts::home::Home;
+use crate::text;
 
 /// Fields of the request that are ours to fill.
 const OURS: [&str; 7] = ["model", "messages", "tools", "tool_choice", "max_tokens", "stream", "n"];
@@ -100,7 +101,7 @@ fn key(env: Option<String>, file: Option<PathBuf>, faults: &mut Faults) -> Optio
             ("llm.key_env", text, "set the variable before Tiebreak starts, or remove key_env")
         }
         (None, Some(path)) => {
-            let text = std::fs::read_to_string(&path).map_err(|e| format!("{} cannot be read: {e}", path.display()));
+            let text = text::read(&path).map_err(|e| format!("{} cannot be read: {e}", path.display()));
             ("llm.key_file", text, "name a file that holds the key and nothing else")
         }
     };

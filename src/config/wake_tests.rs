@@ -1,5 +1,7 @@
 //! Which words wake, how they are spoken, and what names the file that is at fault.
 
+use std::fs;
+
 use super::super::*;
 use crate::hear::wake::{EMBEDDED_MODEL, Wake};
 

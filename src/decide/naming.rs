@@ -4,7 +4,6 @@
 //! (`https://open.bot.tmall.com/oauth/api/placelist` and `.../aliaslist`) and change; they don't ship with Tiebreak.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -13,6 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::facts::error::Fault;
 use crate::facts::home::{Entity, Home, Names};
 use crate::facts::intent::Lang;
+use crate::text;
 
 /// AliGenie's lists; one that is not given allows everything.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,8 +115,8 @@ fn chinese(names: &Names) -> &[String] {
 
 fn list<T: DeserializeOwned>(path: &Path, what: &str) -> Result<Vec<T>, Fault> {
     let fault = |what| Fault::new(path.display().to_string(), "", what, "save the list there as AliGenie publishes it");
-    let text = fs::read(path).map_err(|e| fault(format!("it cannot be read: {e}")))?;
-    match serde_json::from_slice(&text) {
+    let text = text::read(path).map_err(|e| fault(format!("it cannot be read: {e}")))?;
+    match serde_json::from_str(&text) {
         Ok(Listed::Published { data } | Listed::Bare(data)) => Ok(data),
         Err(_) => Err(fault(format!("it is not {what}, alone or as \"data\" of an object"))),
     }
@@ -124,6 +124,8 @@ fn list<T: DeserializeOwned>(path: &Path, what: &str) -> Result<Vec<T>, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const HOME: &str = r#"

@@ -64,6 +64,7 @@ pub fn recognizer(config: &Config, understanding: &Understanding) -> Result<Box<
                 custom.as_ref().map_or((whisper::EMBEDDED_MODEL, "embedded Whisper model"), |(b, n)| (b, n));
             let lead_ins: Vec<String> = config.phrases.iter().map(|p| p.spoken.clone()).collect();
             let whisper = WhisperRecognizer::new(bytes, name, &often, &lead_ins, config.threads)?;
+            hears_to_the_end(config, name, whisper.ms_max())?;
             if !config.listen.overhear {
                 return Ok(Box::new(whisper));
             }
@@ -82,7 +83,21 @@ pub fn acoustic(config: &Config) -> Result<AcousticModel, Fault> {
         let what = "it is a Whisper model, and stt.engine is \"ctc\"";
         return Err(Fault::new(name, "", what, "write stt.engine = \"whisper\" to hear with it"));
     }
-    AcousticModel::new(bytes, name)
+    let model = AcousticModel::new(bytes, name)?;
+    if config.engine == Engine::Ctc {
+        hears_to_the_end(config, name, model.ms_max())?;
+    }
+    Ok(model)
+}
+
+/// Whether a model that hears `ms_max` hears the longest utterance.
+fn hears_to_the_end(config: &Config, model: &str, ms_max: u64) -> Result<(), Fault> {
+    let longest = config.listen.endpointer.utterance_ms_max;
+    if longest <= ms_max {
+        return Ok(());
+    }
+    let what = format!("{longest} is more than the {ms_max} ms that {model} hears");
+    Err(Fault::new(config.listen.wake.file.clone(), "endpointer.utterance_ms_max", what, "correct or remove it"))
 }
 
 /// The user's own speech model and its name.
@@ -129,6 +144,25 @@ fn read(path: &Path) -> Result<Vec<u8>, Fault> {
 mod tests {
     use super::*;
     use crate::config::Overrides;
+
+    #[test]
+    fn no_model_hears_only_the_beginning() {
+        for (engine, model, ms_max) in
+            [(Engine::Ctc, "models/stt-ctc.onnx", 15_000), (Engine::Whisper, "models/stt.ggml.bin", 6400)]
+        {
+            let mut config = Config::load(None, &Overrides::default()).expect("defaults");
+            config.engine = engine;
+            config.models.stt = Some(model.into());
+            config.listen.overhear = false;
+            for (ms, is_valid) in [(ms_max, true), (ms_max + 1, false)] {
+                config.listen.endpointer.utterance_ms_max = ms;
+                let understanding = Understanding::new(&config.home, &[], None).expect("no sentences");
+                let fault = recognizer(&config, &understanding).err();
+                let key = fault.as_ref().map(|f| f.key.as_str());
+                assert_eq!(key, (!is_valid).then_some("endpointer.utterance_ms_max"), "{model}: {fault:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_whisper_model_for_the_other_engine_is_known_as_one() {

@@ -21,6 +21,9 @@ pub const SAMPLES_MAX: usize = 600 * 48_000;
 /// The largest file: 10 minutes of 48 kHz stereo in 32 bits.
 pub const BYTES_MAX: u64 = 256 << 20;
 
+const REMEDY: &str =
+    "give a WAV (PCM) or FLAC recording of at most 10 minutes at 48 kHz; `ffmpeg -i FILE -ar 16000 out.flac` makes one";
+
 /// A recording in memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
@@ -42,14 +45,10 @@ impl Recording {
     /// Errors: there is no such file, it is no WAV or FLAC, it is damaged or cut off before its first sample, has a
     /// sample rate outside 4..=384 kHz, or is longer than [`SAMPLES_MAX`].
     pub fn open(path: &Path) -> Result<Self, Fault> {
-        let fault = |what: String| {
-            Fault::new(path.display().to_string(), "", what, "give a WAV or FLAC recording of at most 10 minutes")
-        };
+        let fault = |what: String| Fault::new(path.display().to_string(), "", what, REMEDY);
         let mut bytes = read_bounded(path).map_err(fault)?;
         let mut warnings = Vec::new();
-        if mend_riff_sizes(&mut bytes) {
-            warnings.push("the file is shorter than its header says; the audio that is there is used".to_owned());
-        }
+        warnings.extend(mend_riff_sizes(&mut bytes).map(|odd| format!("{odd}; the audio that is there is used")));
         // symphonia is fuzzed, but a recording is a stranger's file and this process has others to serve.
         let mut recording = catch_unwind(AssertUnwindSafe(|| decode(bytes)))
             .unwrap_or_else(|_| Err("is damaged: the decoder failed".to_owned()))
@@ -80,31 +79,48 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Corrects the sizes in a RIFF header that claim more than the file holds (a file cut short, or written to a pipe
-/// by a program that could not know the length), so that the decoder reads up to the last sample. Says whether
-/// the audio itself was claimed to be longer.
-fn mend_riff_sizes(bytes: &mut [u8]) -> bool {
+/// Corrects the sizes in a RIFF header that are not the file's (a file cut short, or written by a program that could
+/// not know the length, or was ended before it wrote it), so that the decoder reads up to the last sample. Says what
+/// was odd about the size of the audio itself.
+fn mend_riff_sizes(bytes: &mut [u8]) -> Option<&'static str> {
     const CHUNKS_MAX: usize = 256;
     if bytes.len() < 12 || &bytes[..4] != b"RIFF" || &bytes[8..12] != b"WAVE" {
-        return false;
+        return None;
     }
     // The decoder then judges every chunk by the file, not by the sum in the header.
     bytes[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
     let mut at = 12;
     for _ in 0..CHUNKS_MAX {
-        let Some(header) = bytes.get(at..at + 8) else { return false };
+        let header = bytes.get(at..at + 8)?;
         let size = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
         let left = bytes.len() - at - 8;
         if &header[..4] == b"data" {
-            if size > left {
+            let unknown = size == 0 && !is_chunk(&bytes[at + 8..]);
+            if size > left || unknown {
                 bytes[at + 4..at + 8].copy_from_slice(&(left as u32).to_le_bytes());
             }
             // Writers to a pipe put a size near 2 or 4 GB; that is no damage worth a warning.
-            return size > left && size < 0x7f00_0000;
+            let cut = size > left && size < 0x7f00_0000;
+            return match (cut, unknown) {
+                (true, _) => Some("the file is shorter than its header says"),
+                (_, true) => Some("the header says that there is no audio"),
+                _ => None,
+            };
         }
         at = at.saturating_add(8).saturating_add(size).saturating_add(size & 1);
     }
-    false
+    None
+}
+
+/// Whether what comes after a chunk is nothing, or another chunk.
+fn is_chunk(bytes: &[u8]) -> bool {
+    match bytes {
+        [a, b, c, d, w, x, y, z, rest @ ..] => {
+            let size = u32::from_le_bytes([*w, *x, *y, *z]) as usize;
+            [a, b, c, d].iter().all(|name| name.is_ascii_graphic() || **name == b' ') && size <= rest.len()
+        }
+        few => few.iter().all(|byte| *byte == 0),
+    }
 }
 
 fn decode(bytes: Vec<u8>) -> Result<Recording, String> {
@@ -126,6 +142,11 @@ fn decode(bytes: Vec<u8>) -> Result<Recording, String> {
     let end = mix.read_all(&mut *format, &mut *decoder, track_id)?;
     if mix.recording.samples.is_empty() && (end.is_some() || mix.damaged > 0 || claimed > 0) {
         return Err(end.map_or("holds no samples that can be read".to_owned(), |e| format!("holds no samples ({e})")));
+    }
+    let lost = claimed.saturating_sub(mix.recording.samples.len() as u64);
+    if lost > 0 && end.is_none() && mix.damaged == 0 {
+        let what = format!("{lost} of {claimed} samples are missing or damaged; what was said there is lost");
+        mix.recording.warnings.push(what);
     }
     Ok(mix.finish(end))
 }

@@ -107,6 +107,19 @@ fn sizes_of_a_writer_that_did_not_know_the_length_are_no_fault() {
 }
 
 #[test]
+fn the_audio_of_a_writer_that_was_ended_is_there() {
+    let mut bytes = wav(1, 16, 1, 16_000, &pcm16(-1500..1500));
+    bytes[40..44].copy_from_slice(&0u32.to_le_bytes());
+    let r = open(&bytes).unwrap();
+    assert_eq!((r.samples.len(), r.warnings.len()), (3000, 1), "{:?}", r.warnings);
+    // An empty recording with a title.
+    bytes.truncate(44);
+    bytes.extend(b"LIST\x04\0\0\0INFO");
+    let r = open(&bytes).unwrap();
+    assert_eq!((r.samples.len(), r.warnings.len()), (0, 0));
+}
+
+#[test]
 fn a_recording_that_ended_before_its_first_sample_is_empty() {
     let whole = wav(1, 16, 1, 16_000, b"");
     let mut piped = whole.clone();
@@ -181,5 +194,15 @@ fn flac_is_read_whole_or_as_far_as_it_goes() {
     assert_eq!(cut.warnings.len(), 1, "{:?}", cut.warnings);
     for len in (0..FLAC.len()).step_by(13) {
         let _ = open(&FLAC[..len]);
+    }
+}
+
+#[test]
+fn a_damaged_byte_is_told() {
+    for at in (FLAC.len() / 3..FLAC.len()).step_by(97) {
+        let mut bytes = FLAC.to_vec();
+        bytes[at] ^= 0x55;
+        let r = open(&bytes);
+        assert!(!r.as_ref().is_ok_and(|r| r.warnings.is_empty()), "byte {at}: {r:?}");
     }
 }

@@ -121,6 +121,11 @@ impl AcousticModel {
         Ok(out)
     }
 
+    /// Longest utterance that is heard to its end, in ms, but for the quiet that is added after it.
+    pub fn ms_max(&self) -> u64 {
+        (self.frames_max * FRAME_MS) as u64
+    }
+
     /// Longest recording that is heard to its end, in samples.
     pub fn samples_max(&self) -> usize {
         (self.frames_max * mel::HOP).saturating_sub(samples_in_ms(PAD_MS) as usize)

@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 use crate::facts::error::Fault;
 use crate::facts::intent::{Hypothesis, Lang, Slots};
+use crate::text;
 
 use super::meaning::Understanding;
-use super::sentences::{Placed, parse_yaml, read_text, said_language, yaml_files};
+use super::sentences::{Placed, parse_yaml, said_language, yaml_files};
 
 /// A reading that is less sure than this is no pass: a handler would not act on it.
 const CONFIDENCE_MIN: f32 = 0.5;
@@ -139,7 +140,7 @@ pub fn load_tests(dir: &Path) -> Result<Vec<SentenceTests>, Vec<Fault>> {
     let (mut tests, mut faults) = (Vec::new(), Vec::new());
     for path in test_files(dir).map_err(|f| vec![f])? {
         let file = path.display().to_string();
-        let parsed = read_text(&path).map_err(|what| Fault::new(&file, "", what, "correct or remove it"));
+        let parsed = text::read(&path).map_err(|what| Fault::new(&file, "", what, "correct or remove it"));
         let parsed = parsed.and_then(|text| match language_of(&path, &text) {
             Some(tag) if Lang::from_tag(&tag).is_none() => {
                 tracing::warn!(file, "left out: Tiebreak speaks en and zh");

@@ -13,11 +13,10 @@ use serde_saphyr::Spanned;
 
 use crate::facts::error::Fault;
 use crate::facts::intent::Lang;
+use crate::text;
 
 use super::sentence_tests::TESTS;
 
-/// A larger file is no grammar: the largest of Home Assistant's is 60 KiB.
-const FILE_BYTES_MAX: u64 = 4 << 20;
 /// More files are no folder of sentences.
 const FILES_MAX: usize = 1_000;
 
@@ -295,15 +294,6 @@ pub(super) fn yaml_files(dir: &Path, descend: bool) -> Result<Vec<std::path::Pat
     Ok(files)
 }
 
-/// The text of a file of a bearable size.
-pub(super) fn read_text(path: &Path) -> Result<String, String> {
-    let bytes = fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if bytes > FILE_BYTES_MAX {
-        return Err(format!("it has {bytes} bytes, more than {FILE_BYTES_MAX}"));
-    }
-    fs::read_to_string(path).map_err(|e| e.to_string())
-}
-
 /// What a file says its language is, before it is read as YAML.
 pub(super) fn said_language(text: &str) -> Option<String> {
     let line = text.lines().find_map(|l| l.strip_prefix("language:"))?;
@@ -311,7 +301,7 @@ pub(super) fn said_language(text: &str) -> Option<String> {
 }
 
 fn read_source(path: &Path, dir: &Path) -> Result<Option<GrammarSource>, String> {
-    let text = read_text(path)?;
+    let text = text::read(path)?;
     let folder = path.parent().filter(|p| *p != dir).and_then(Path::file_name).and_then(|n| n.to_str());
     // What the file says counts; a folder given directly (`--sentences custom_sentences/en`) has its own name.
     let said = said_language(&text);

@@ -123,6 +123,11 @@ impl WhisperRecognizer {
             filter: Box::new(Filter { grammar, unused, eot: eot as usize, next: Vec::new(), log_sum: 0.0 }),
         })
     }
+
+    /// Longest utterance that is heard to its end, in ms.
+    pub fn ms_max(&self) -> u64 {
+        (self.context_max * 1000 / CONTEXT_PER_SECOND) as u64
+    }
 }
 
 /// Before each token is picked.
