@@ -209,7 +209,8 @@ fn start(wanted: Option<&str>, shared: &Arc<Shared>) -> Result<(Running, String)
         Some(id) => host.device_by_id(&DeviceId::new(host.id(), id)),
     };
     let device = found.ok_or_else(|| {
-        Fault::new(name, "audio.device", "there is no such capture device", "choose one that `tiebreak devices` lists")
+        let what = format!("there is no capture device {name:?}");
+        Fault::new("microphone", "audio.device", what, "choose one that `tiebreak devices` lists")
     })?;
     let fault = |e: cpal::Error| device_fault(name, &e);
     let (format, mut config) = choose(&device).map_err(fault)?;
