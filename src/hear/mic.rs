@@ -347,7 +347,12 @@ mod tests {
 
     #[test]
     fn a_device_that_does_not_exist_is_a_fault() {
-        let fault = Capture::open(Some("tiebreak-no-such-device")).err().expect("must be refused").to_string();
-        assert!(fault.starts_with("tiebreak-no-such-device: audio.device: "), "{fault}");
+        for device in ["tiebreak-no-such-device", ""] {
+            let fault = Capture::open(Some(device)).err().expect("must be refused").to_string();
+            assert!(
+                fault.starts_with("microphone: audio.device: ") && fault.contains(&format!("{device:?}")),
+                "{fault}"
+            );
+        }
     }
 }
