@@ -123,7 +123,10 @@ train-whisper: training/.cache/phrases.npy
 	cd training && $(abspath $(PYTHON)) export_ggml.py
 
 train-wake: training/.cache/synthetic_zh.npy
-	cd training && $(abspath $(PYTHON)) wake_data.py && $(abspath $(PYTHON)) wake_test.py && $(abspath $(PYTHON)) train_wake.py
+	cd training && $(abspath $(PYTHON)) wake_data.py --shared $(abspath $(TIEBREAK_DATA)) --words 1100 --near 1900 --seed 311 --suffix _h1
+	cd training && $(abspath $(PYTHON)) wake_data.py --shared $(abspath $(TIEBREAK_DATA)) --words 1100 --near 1900 --seed 312 --suffix _h2
+	cd training && $(abspath $(PYTHON)) wake_test.py --shared $(abspath $(TIEBREAK_DATA))
+	cd training && $(abspath $(PYTHON)) train_wake.py --shared $(abspath $(TIEBREAK_DATA)) --suffixes _h1 _h2 --steps 2774
 
 train-intent:
 	cd training && $(abspath $(PYTHON)) train_intent.py

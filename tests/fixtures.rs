@@ -62,6 +62,16 @@ fn wrong(expect: &toml::Table, receipt: &Value) -> Vec<String> {
     list
 }
 
+/// A wake word is reported within so many ms of where the sidecar says that it ends.
+const WAKE_END_MS: f64 = 350.0;
+
+/// By how many ms the wake word of `receipt` ends elsewhere than it does, where that is too many.
+fn misplaced(sidecar: &toml::Table, receipt: &Value) -> Option<String> {
+    let end = sidecar.get("wake_end_ms")?.as_integer()? as f64;
+    let off = receipt["wake"]["at_ms"].as_f64()? - end;
+    (off.abs() > WAKE_END_MS).then(|| format!("the wake word ends {off} ms from where it does"))
+}
+
 /// Equal, numbers by value: 40 is 40.0.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
@@ -97,7 +107,8 @@ fn every_recording_comes_out_as_its_sidecar_says() {
         let acted = mine.iter().rev().find(|r| r["verdict"]["kind"] != "none");
         let receipt = acted.or(mine.last()).expect("at least one");
         let expect = sidecar.get("expect").and_then(toml::Value::as_table).cloned().unwrap_or_default();
-        let wrong = wrong(&expect, receipt);
+        let mut wrong = wrong(&expect, receipt);
+        wrong.extend(misplaced(sidecar, receipt));
         let slug = sound.file_stem().expect("named").to_string_lossy().into_owned();
         match (wrong.is_empty(), known.contains(&slug)) {
             (true, false) => right += 1,

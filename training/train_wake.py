@@ -25,10 +25,12 @@ from wake_data import WORDS, cut, held_out_recording, manifest, row, speak_near,
 from wake_mix import W, Mixer
 from wake_net import Wake, write_onnx
 
+# Of all sets of sentences together; a set of people weighs twice the square root of how many recordings it has.
+SENTENCES_WEIGHT = 430.0
 SAYS_IT = ("siri", "computer", "天猫精灵")  # negatives must not
 
 
-def talk(shared):
+def talk(shared, names):
     """Training negatives: [(weight, [frames])], none of them held out, none with a wake word in it."""
     flags = {}  # the cache keeps the manifest's order, but texts and speakers only: held out or not, one by one
     for i, r in manifest(shared):
@@ -46,8 +48,8 @@ def talk(shared):
             continue
         groups.setdefault("dsp" if who.startswith("dsp") else who.split("-")[0], []).append(a)
     sets = [(len(g) ** 0.5 * 2, g) for g in groups.values()]
-    for name, weight in (("synthetic_en", 260.0), ("synthetic_zh", 170.0)):
-        sets.append((weight, [synth.without_lead(a) for t, _, _, a in synth.load(name) if not any(s in t for s in SAYS_IT) and len(a) >= 12]))
+    for name in names:
+        sets.append((SENTENCES_WEIGHT / len(names), [synth.without_lead(a) for t, _, _, a in synth.load(name) if not any(s in t for s in SAYS_IT) and len(a) >= 12]))
     return sets
 
 
@@ -145,21 +147,22 @@ def main():
     a.add_argument("--batch", type=int, default=64, help="sequences of about four windows")
     a.add_argument("--bf16", action="store_true", help="twice as fast where the processor multiplies bfloat16")
     a.add_argument("--lr", type=float, default=3e-3)
-    a.add_argument("--mine", type=float, nargs="*", default=[0.35, 0.65], help="when to mine, as shares of the run")
+    a.add_argument("--mine", type=float, nargs="*", default=[0.3, 0.6], help="when to mine, as shares of the run")
     a.add_argument("--mine-frames", type=int, default=400000)
+    a.add_argument("--sets", default="synthetic_en,synthetic_zh", help="sentences that hold no wake word, of synth.py")
     a.add_argument("--suffixes", nargs="*", default=[""], help="helpings of wake_data.py")
+    a.add_argument("--threads", type=int, default=2)
     a.add_argument("--seed", type=int, default=5)
     a.add_argument("--out", default=str(Path(__file__).parent.parent / "models/wake.onnx"))
     a.add_argument("--smoke", action="store_true")
     args = a.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     if args.smoke:
         return smoke(args)
-    sets = talk(args.shared)
+    sets = talk(args.shared, args.sets.split(","))
     mixer = Mixer(*load_words(args.suffixes), sets, [r[3] for r in synth.load("noise")], args.seed)
     net, steps, seen = train(mixer, sets, args)
-    torch.save(net.state_dict(), synth.CACHE / "wake.pt")
     thresholds, report = wake_test.measure(net)
     Path(args.out).parent.mkdir(exist_ok=True)
     write_onnx(net, args.out, metadata(thresholds, f"{steps} steps, {seen} windows"))

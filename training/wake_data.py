@@ -9,6 +9,7 @@ import argparse
 import csv
 import os
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -81,27 +82,45 @@ def espeak_wide(text, accent, rng):
     return "espeak-" + v, voices.resample(x, rng.uniform(0.8, 1.28))
 
 
+# Of what natural voices say, so much is said by other speakers that WORLD makes of them.
+TRANSFORMED = 0.4
+
+
 def pico_wide(text, lang, rng):
+    if rng.random() < TRANSFORMED:
+        return "pico-" + lang, voices.another_speaker(voices.pico(text, lang), rng)
     x = voices.pico(text, lang, rng.randint(75, 170), rng.randint(65, 150))
     return "pico-" + lang, voices.resample(x, rng.uniform(0.72, 1.2))
 
 
 def flite_wide(text, rng):
     v = rng.choice(["rms", "awb", "kal16"])
+    if rng.random() < TRANSFORMED:
+        return "flite-" + v, voices.another_speaker(voices.flite(text, v), rng)
     x = voices.flite(text, v, rng.uniform(0.6, 1.4), rng.choice([None, rng.uniform(75, 230), rng.uniform(140, 260)]))
     # All three are men: read faster, they come nearer to women and children.
     return "flite-" + v, voices.resample(x, rng.choice([rng.uniform(0.75, 1.1), rng.uniform(1.0, 1.42)]))
 
 
+def rhvoice_wide(text, rng):
+    v = rng.choice(voices.RHVOICE_TRAIN)
+    if rng.random() < TRANSFORMED:
+        return "rhvoice-" + v, voices.another_speaker(voices.rhvoice(text, v), rng)
+    return "rhvoice-" + v, voices.resample(voices.rhvoice(text, v, rng.randint(70, 145), rng.randint(70, 140)), rng.uniform(0.78, 1.28))
+
+
 def speak_english(text, rng):
     """In any training voice; a sixth with a foreign accent."""
-    kind = rng.choices(["espeak", "flite", "pico", "accent", "pico-accent"], [0.36, 0.26, 0.22, 0.11, 0.05])[0]
+    here = [0.28, 0.22, 0.18 if shutil.which("pico2wave") else 0.0, 0.16 if shutil.which("RHVoice-test") else 0.0, 0.11, 0.05 if shutil.which("pico2wave") else 0.0]
+    kind = rng.choices(["espeak", "flite", "pico", "rhvoice", "accent", "pico-accent"], here)[0]
     if kind == "espeak":
         return espeak_wide(text, rng.choice(voices.ESPEAK_ACCENTS), rng)
     if kind == "accent":
         return espeak_wide(text, rng.choice(ACCENTS), rng)
     if kind == "flite":
         return flite_wide(text, rng)
+    if kind == "rhvoice":
+        return rhvoice_wide(text, rng)
     return pico_wide(text, rng.choice(["en-US", "en-GB"] if kind == "pico" else ["de-DE", "es-ES", "it-IT", "fr-FR"]), rng)
 
 

@@ -40,7 +40,7 @@ def kind_of(voice):
 class Mixer:
     """Batches of windows [N, W, 80] with labels [N, K]; every word's voices weigh by kind, so no synthesiser drowns another."""
 
-    WEIGHTS = {"espeak": 0.8, "flite": 0.7, "pico": 0.7, "precise": 1.0, "cmn": 0.5, "digits": 0.6}
+    WEIGHTS = {"espeak": 0.8, "flite": 0.7, "pico": 0.7, "rhvoice": 0.7, "precise": 1.0, "cmn": 0.5, "digits": 0.6}
 
     def __init__(self, words, near, talk, noises, seed):
         self.rng, self.np_rng = random.Random(seed), np.random.default_rng(seed)
@@ -240,7 +240,7 @@ class Mixer:
                 continue
             level = float(loud[i]) if loud[i] > 1e-9 else 10 ** r.uniform(-3, 2)
             n = self._some_noise(i)
-            snr = r.uniform(3, 40)
+            snr = r.uniform(0, 35)
             p[i] += n * (level / float(n.sum(1).mean().clamp(min=1e-12))) * 10 ** (-snr / 10)
         return p
 

@@ -1,4 +1,4 @@
-"""The wake-word network and its ONNX file: about 2 million multiplications a window, plain operators only.
+"""The wake-word network and its ONNX file: about 4 million multiplications a window, plain operators only.
 
 The file holds all normalisation, so whoever runs it gives raw log10 mel power and nothing else.
 """
@@ -12,9 +12,16 @@ from torch import nn
 
 from export_onnx import Graph
 
-CHANNELS, POOL = 64, 4
+CHANNELS, POOL = 96, 4
 RANGE = 7.0  # log10 units under the loudest band of the window that are kept (70 dB)
-DILATIONS = (1, 1, 2, 2)
+DILATIONS = (1, 1, 2, 2, 4)
+
+
+def shifted(x, conv):
+    """A depthwise convolution that keeps the length."""
+    (d,), (pad,) = conv.dilation, conv.padding
+    padded = F.pad(x, (pad, pad))
+    return sum(padded[:, :, i * d: i * d + x.shape[2]] * w for i, w in enumerate(conv.weight.unbind(2)))
 
 
 class Wake(nn.Module):
@@ -35,10 +42,13 @@ class Wake(nn.Module):
     def forward(self, x):
         top = x.amax((1, 2), keepdim=True)
         x = (torch.maximum(x, top - RANGE) - top + RANGE / 2)[:, None]
-        x = F.relu(self.front_bn(self.front(x)))
+        # As a matrix product and as sums of shifted copies these convolutions learn twice as fast on a CPU.
+        patches = F.unfold(x, self.front.kernel_size, padding=self.front.padding, stride=self.front.stride)
+        x = (self.front.weight.flatten(1) @ patches).unflatten(2, (self.frames // 4, -1))
+        x = F.relu(self.front_bn(x))
         x = F.relu(self.mix_bn(self.mix(x.transpose(2, 3).flatten(1, 2))))
         for t, tb, k, kb in zip(self.time, self.time_bn, self.cross, self.cross_bn):
-            x = x + F.relu(kb(k(F.relu(tb(t(x))))))
+            x = x + F.relu(kb(k(F.relu(tb(shifted(x, t))))))
         x = F.dropout(F.avg_pool1d(x, POOL).flatten(1), 0.2, self.training)
         return self.out(F.relu(self.hidden(x)))
 

@@ -139,7 +139,7 @@ def choose_thresholds(tracks, hours, per_hour=0.5, floor=0.3):
     """For each word the lowest threshold (0.3 at least) with at most per_hour false alarms, and the alarms it has."""
     out = []
     for k in range(len(WORDS)):
-        for t in [*np.arange(floor, 0.98, 0.02), 0.98, 0.985, 0.99, 0.995]:
+        for t in [*np.arange(floor, 0.95, 0.02), 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995]:
             n = false_alarms(tracks, k, t)
             if n <= per_hour * hours:
                 break

@@ -41,7 +41,7 @@ pub struct Calls {
 /// A wake phrase beyond doubt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
-    /// `at` is where the phrase begins.
+    /// Which one.
     pub wake: Detection,
     /// The row after it.
     pub end: usize,
@@ -88,11 +88,11 @@ impl Calls {
             found.free,
             found.worst
         );
-        let (first, last) = (*found.begins.first()?, *found.begins.last()?);
-        let at = utterance.start + u64::from(first) * acoustic.row_samples();
+        let end = *found.begins.last()? as usize + UNIT_ROWS;
+        let at = utterance.start + end as u64 * acoustic.row_samples();
         let margin_min = if hinted { HINTED_MARGIN_MIN } else { MARGIN_MIN };
         (margin >= margin_min && score >= CONFIDENCE_MIN && self.is_enough(phrase, score))
-            .then(|| Call { wake: Detection { word: self.word(phrase), score, at }, end: last as usize + UNIT_ROWS })
+            .then(|| Call { wake: Detection { word: self.word(phrase), score, at }, end })
     }
 
     /// The wake word that is called by lead-in `phrase`.
