@@ -62,8 +62,9 @@ fn wrong(expect: &toml::Table, receipt: &Value) -> Vec<String> {
     list
 }
 
-/// A wake word is reported within so many ms of where the sidecar says that it ends.
-const WAKE_END_MS: f64 = 350.0;
+/// A wake word is reported within so many ms of where the sidecar says that it ends: a last syllable that is drawn out
+/// is heard at its beginning.
+const WAKE_END_MS: f64 = 450.0;
 
 /// By how many ms the wake word of `receipt` ends elsewhere than it does, where that is too many.
 fn misplaced(sidecar: &toml::Table, receipt: &Value) -> Option<String> {
