@@ -111,8 +111,9 @@ def rhvoice_wide(text, rng):
 
 def speak_english(text, rng):
     """In any training voice; a sixth with a foreign accent."""
-    here = [0.28, 0.22, 0.18 if shutil.which("pico2wave") else 0.0, 0.16 if shutil.which("RHVoice-test") else 0.0, 0.11, 0.05 if shutil.which("pico2wave") else 0.0]
-    kind = rng.choices(["espeak", "flite", "pico", "rhvoice", "accent", "pico-accent"], here)[0]
+    pico, rhvoice = (shutil.which(program) is not None for program in ("pico2wave", "RHVoice-test"))
+    shares = {"espeak": 0.28, "flite": 0.22, "pico": 0.18 * pico, "rhvoice": 0.16 * rhvoice, "accent": 0.11, "pico-accent": 0.05 * pico}
+    kind = rng.choices(list(shares), shares.values())[0]
     if kind == "espeak":
         return espeak_wide(text, rng.choice(voices.ESPEAK_ACCENTS), rng)
     if kind == "accent":

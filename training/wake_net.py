@@ -42,7 +42,7 @@ class Wake(nn.Module):
     def forward(self, x):
         top = x.amax((1, 2), keepdim=True)
         x = (torch.maximum(x, top - RANGE) - top + RANGE / 2)[:, None]
-        # As a matrix product and as sums of shifted copies these convolutions learn twice as fast on a CPU.
+        # As a matrix product, and the dilated ones as sums of shifted copies: half the time on a CPU, forwards and backwards.
         patches = F.unfold(x, self.front.kernel_size, padding=self.front.padding, stride=self.front.stride)
         x = (self.front.weight.flatten(1) @ patches).unflatten(2, (self.frames // 4, -1))
         x = F.relu(self.front_bn(x))
