@@ -57,6 +57,8 @@ pub struct Config {
     pub wake: bool,
     /// Wake words as they are spoken: a sentence may begin with them.
     pub phrases: Vec<WakePhrase>,
+    /// Wake words of the user's own that `wake.words` leaves out: for `check` to note.
+    pub left_out: Vec<Fault>,
     /// Models: a path, or `None` for the embedded one.
     pub models: Models,
     /// Speech recognition.
@@ -216,6 +218,7 @@ impl Config {
         let mut spoken = wake::spoken(raw.wake.phrases.clone(), file);
         wake::enrolled(&folder.unwrap_or(Path::new("")).join(ENROLLED_DIR), &mut spoken, &mut faults);
         let also = spoken.iter().filter(|(_, (said, _))| !said.is_empty()).map(|(w, _)| w.clone()).collect();
+        let left_out = wake::left_out(&spoken, &raw.wake, file);
         let phrases = wake::phrases(spoken, &raw.wake, &mut faults);
         let engine = match raw.stt.engine.as_deref() {
             None => Engine::default(),
@@ -278,6 +281,7 @@ impl Config {
             listen,
             wake,
             phrases,
+            left_out,
             models: Models {
                 stt: raw.stt.model.map(beside),
                 wake: raw.wake.model.map(beside),

@@ -82,4 +82,9 @@ fn bad_recordings_and_names_are_refused_with_a_remedy() {
     let out = tiebreak(dir, &["check"]);
     let said = String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout);
     assert!(said.contains("w.toml"), "{said}");
+    fs::write(dir.join("wake/w.toml"), "phrases = [\"hello there\"]\n").expect("writable");
+    fs::write(dir.join("few.toml"), "[wake]\nwords = [\"computer\"]\n").expect("writable");
+    let said = tiebreak(dir, &["check", "--config", "few.toml"]).stdout;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.lines().any(|line| line.starts_with("note  ") && line.contains("nobody listens for \"w\"")), "{said}");
 }

@@ -64,7 +64,8 @@ pub fn check(config: &Config) -> Exit {
     let device = config.device.as_deref();
     let opened = mic::Capture::open(device).map(|capture| capture.name().to_owned());
     part("capture device", capture_device(device, opened));
-    for note in house::notes(home, &config.home_file, !config.remotes.is_empty()) {
+    let notes = house::notes(home, &config.home_file, !config.remotes.is_empty());
+    for note in config.left_out.iter().chain(&notes) {
         print(&format!("note  {note}"));
     }
     for fault in &faults {

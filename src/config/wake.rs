@@ -90,6 +90,21 @@ pub(super) fn enrolled(dir: &Path, spoken: &mut Spoken, faults: &mut Faults) {
     }
 }
 
+/// Words that were enrolled, or whose phrases stand in the configuration `file`, and that `wake.words` leaves out: they
+/// are not listened for.
+pub(super) fn left_out(spoken: &Spoken, raw: &RawWake, file: &str) -> Vec<Fault> {
+    let is_own = |word: &String, written: &(String, String)| raw.phrases.contains_key(word) || written.0 != file;
+    let is_left_out = |word: &String| !raw.words.is_empty() && !raw.words.contains(word);
+    let words =
+        spoken.iter().filter(|(word, (said, written))| !said.is_empty() && is_own(word, written) && is_left_out(word));
+    words
+        .map(|(word, (_, (file, key)))| {
+            let what = format!("nobody listens for {word:?}: wake.words does not name it");
+            Fault::new(file.clone(), key.clone(), what, "add it to wake.words, or remove the phrases")
+        })
+        .collect()
+}
+
 /// The phrases of the words that are listened for (all, if `words` is empty), with the words' thresholds.
 pub(super) fn phrases(spoken: Spoken, raw: &RawWake, faults: &mut Faults) -> Vec<WakePhrase> {
     let mut out = Vec::new();

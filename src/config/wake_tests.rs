@@ -77,6 +77,19 @@ fn enrolled_words_can_be_chosen_and_have_thresholds() {
 }
 
 #[test]
+fn words_of_ones_own_that_are_left_out_are_noted() {
+    let dir = enrolled("phrases = [\"/JH AA R V AH S/\"]\n");
+    let own = "[wake.phrases]\nalfred = [\"hey alfred\"]\ncomputer = []\n";
+    let left_out = |wake: &str| load_in(Some(dir.path()), &format!("[wake]\n{wake}\n{own}")).expect("valid").left_out;
+    assert_eq!(left_out(""), []);
+    assert_eq!(left_out("words = [\"alfred\", \"jarvis\"]"), []);
+    let notes = left_out("words = [\"hey_siri\"]");
+    let named: Vec<&str> = notes.iter().map(|note| note.key.as_str()).collect();
+    assert_eq!(named, ["wake.phrases.alfred", "phrases"]);
+    assert!(notes[1].file.ends_with("jarvis.toml") && notes[1].remedy.contains("wake.words"), "{}", notes[1]);
+}
+
+#[test]
 fn an_enrolled_file_at_fault_is_named() {
     let fault = |dir: &Path, text: &str| load_in(Some(dir), text).expect_err("a fault").remove(0);
     let dir = enrolled("phrases = [\"/B/\"]\n");
