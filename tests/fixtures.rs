@@ -149,6 +149,7 @@ fn whisper_finds_sentences_that_its_decoder_misses() {
         .args(SEARCHED.map(|(file, _)| folder().join(file)))
         .output()
         .expect("the binary runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let receipts = String::from_utf8(out.stdout).expect("UTF-8");
     let heard: Vec<(String, String)> = receipts
         .lines()
